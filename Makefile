@@ -1,0 +1,51 @@
+# make demo    try it in a browser          make test    lint, types, all tests
+# make bench   what it costs, as ratios     make wording collect the sentences for translators
+SHELL := /bin/bash
+PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do \
+	command -v $$one >/dev/null && $$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$one; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8090
+
+.PHONY: demo test lint types tests bench bench-faq wording clean
+
+demo: $(VENV)/.installed
+	$(BIN)/mesobot demo --port $(PORT)
+
+test: lint types tests
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+tests: $(VENV)/.installed-dev
+	$(BIN)/pytest -q -n 2
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.benchmarks
+
+bench-faq: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.benchmarks.bench_faq $(DATA)
+
+wording: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.test_wording
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "mesobot needs Python 3.11 or newer: install it (Debian: apt install python3 python3-venv)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python's venv module is missing: install it (Debian: apt install python3-venv)"; exit 1; }
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/.made
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/.made
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

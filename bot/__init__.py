@@ -1,0 +1,1 @@
+"""mesobot: the assistant that a small aesthetic clinic puts into Telegram."""

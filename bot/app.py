@@ -1,0 +1,319 @@
+"""The composition root: settings, clinic, database, clock and a transport become a running application."""
+
+import asyncio
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from telegram.error import InvalidToken, TelegramError
+
+from bot.clinic import staffroom, upkeep
+from bot.clock import Clock
+from bot.config import Clinic, Settings
+from bot.delivery import inbox, outbox
+from bot.delivery.dispatcher import Dispatcher, Voice
+from bot.delivery.edge import Edge, PoisonError
+from bot.delivery.inbox import Kept
+from bot.delivery.lanes import Lanes
+from bot.delivery.limiter import Limiter, Rate
+from bot.delivery.messages import Kind, Message
+from bot.delivery.poller import ALLOWED_UPDATES, Poller, pauses
+from bot.delivery.wire import Transport, Wire, WireError
+from bot.errors import SettingsError
+from bot.store.database import Database, Session, is_passing
+from bot.wording import facts, front, staff
+from bot.wording.speech import Speeches
+from faq import content
+from faq.check import Finding, check
+from faq.content import Library
+from faq.matcher import Matcher, Phrase
+from faq.reader import Reader
+from handlers import all_handlers
+from handlers.desk import Desk
+from handlers.pages import Pages
+
+log = structlog.get_logger()
+
+MOST_WAITING = 2000
+"""Updates that may wait in memory before fetching pauses; they are all in the inbox."""
+
+FLUSH_SECONDS = 0.25
+"""How long a tap that wrote nothing may wait to be marked as handled."""
+
+
+def content_folders(clinic: Clinic) -> list[Path]:
+    """Return the folders of content, the clinic's own laid over the packaged one."""
+    return [content.packaged(), *([clinic.content.folder] if clinic.content.folder else [])]
+
+
+def build_libraries(clinic: Clinic) -> dict[str, Library]:
+    """Read the content of every language there is; raises ContentError."""
+    folders = content_folders(clinic)
+    return {language: content.load(folders, language) for language in content.languages(folders)}
+
+
+def build_speeches(clinic: Clinic) -> Speeches:
+    """Read the catalogues of every language there is; raises ContentError."""
+    folders = [clinic.content.folder] if clinic.content.folder else []
+    return Speeches(clinic.language, folders, clinic.tz, country=clinic.country)
+
+
+def build_reader(clinic: Clinic, libraries: Mapping[str, Library], speeches: Speeches, clock: Clock) -> Reader:
+    """Fit a matcher for each language."""
+    today = clock.now().astimezone(clinic.tz).date()
+    values = facts.values(speeches.default, clinic, today)
+    unanswerable = {
+        topic.id for library in libraries.values() for topic in library.topics.values() if topic.answer(values) is None
+    }
+    matchers = {
+        language: Matcher.fit([Phrase(*phrase) for phrase in library.phrases()])
+        for language, library in libraries.items()
+    }
+    return Reader(matchers, unanswerable, default=clinic.language)
+
+
+def check_content(clinic: Clinic, clock: Clock) -> list[Finding]:
+    """Return what is wrong with the content of every language; raises ContentError where it cannot be read at all."""
+    speeches = build_speeches(clinic)
+    today = clock.now().astimezone(clinic.tz).date()
+    return [
+        finding
+        for language, library in build_libraries(clinic).items()
+        for finding in check(library, facts.values(speeches.of(language), clinic, today), today)
+    ]
+
+
+class App:
+    """The running bot: `start`, then `idle` or waiting as one likes, then `stop`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clinic: Clinic,
+        database: Database,
+        clock: Clock,
+        transport: Transport,
+        *,
+        limiter: Limiter | None = None,
+        reader: Reader | None = None,
+    ) -> None:
+        if settings.token is None:
+            raise SettingsError("MESOBOT_TOKEN is not set")
+        self.settings = settings
+        self.clinic = clinic
+        self.database = database
+        self.clock = clock
+        self.wire = Wire(transport)
+        self.speeches = build_speeches(clinic)
+        libraries = build_libraries(clinic)
+        self.desk = Desk(
+            database,
+            self.wire,
+            clock,
+            clinic,
+            self.speeches,
+            Pages(clinic, libraries, clock),
+            reader or build_reader(clinic, libraries, self.speeches, clock),
+        )
+        self.edge = Edge(self.wire, settings.token.get_secret_value(), all_handlers(self.desk))
+        staff_speech = self.speeches.default
+        self.dispatcher = Dispatcher(
+            database,
+            self.wire,
+            clock,
+            Voice(
+                repeat_mark=lambda language: front.repeat_mark(self.speeches.of(language)),
+                alarm=lambda row_id: staff.undeliverable(staff_speech, row_id),
+            ),
+            limiter=limiter or Limiter(Rate(settings.send_rate, max(1.0, settings.send_rate / 5))),
+            staff_chat=staffroom.chat,
+            on_moved=lambda session, old, new: staffroom.moved(session, old, new, clock.now()),
+        )
+        self.claim_code: str | None = None
+        self._stopping = False
+        self._lanes: Lanes[Kept] = Lanes(self._handle)
+        self._handled: list[int] = []
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._tasks: list[asyncio.Task[None]] = []
+        database.on_owed = self.dispatcher.wake
+
+    @property
+    def username(self) -> str:
+        """The bot's @name, without the @; known once it is started."""
+        return self.edge.username
+
+    async def start(self) -> None:
+        """Reach Telegram, take up what an earlier run left behind, and begin; raises SettingsError for a bad token."""
+        await self._open_edge()
+        self.claim_code = await self.database.transaction(self._appoint_staff)
+        await self._subscribe()
+        self._scheduler.add_job(
+            self._sweep, "interval", hours=1, coalesce=True, max_instances=1, misfire_grace_time=None
+        )
+        self._scheduler.start()
+        self._tasks.append(asyncio.create_task(self.dispatcher.run()))
+        for kept in await self.database.read(inbox.unfinished):
+            self._lanes.put(kept.lane, kept)
+        if self.settings.webhook_url is None:
+            self._tasks.append(asyncio.create_task(Poller(self.wire, self.take).run()))
+        self._tasks.append(asyncio.create_task(self._introduce()))
+
+    async def take(self, batch: list[dict[str, Any]]) -> None:
+        """Keep updates as Telegram sent them, then have them handled; once this returns they cannot be lost."""
+        now = self.clock.now()
+        handled, self._handled = self._handled, []
+
+        def keep(session: Session) -> list[Kept]:
+            inbox.finish_all(session, handled, now)
+            return inbox.keep(session, batch, now=now)
+
+        try:
+            fresh = await self.database.transaction(keep)
+        except Exception:
+            self._handled += handled
+            raise
+        for kept in fresh:
+            self._lanes.put(kept.lane, kept)
+        await self._lanes.until_fewer_than(MOST_WAITING)
+
+    async def idle(self) -> None:
+        """Wait until every update that came is handled and nothing that is due is left to send."""
+        while True:
+            await self._lanes.until_fewer_than(1)
+            await self.dispatcher.quiet()
+            if not len(self._lanes):
+                return
+
+    async def stop(self) -> None:
+        """Stop taking updates, finish what is under way, record it, and let go of everything."""
+        self._stopping = True
+        for task in self._tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*self._tasks[1:], return_exceptions=True)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        await self._lanes.stop()
+        await self._flush()
+        self.dispatcher.stop()
+        await asyncio.gather(*self._tasks[:1], return_exceptions=True)
+        await self.edge.close()
+        await self.wire.close()
+
+    async def _open_edge(self) -> None:
+        for pause in pauses():
+            try:
+                return await self.edge.open()
+            except InvalidToken:
+                raise SettingsError("Telegram does not know MESOBOT_TOKEN: copy it again from @BotFather") from None
+            except TelegramError as error:
+                log.warning(
+                    "telegram.unreachable", api=self.settings.api_url, error=type(error).__name__, again_in=pause
+                )
+                await asyncio.sleep(pause)
+
+    def _appoint_staff(self, session: Session) -> str | None:
+        """Return a code with which a group can claim to be the staff group, where there is none yet."""
+        if self.settings.staff_chat is not None:
+            staffroom.appoint(session, self.settings.staff_chat, self.clock.now())
+        return staffroom.new_code(session) if staffroom.chat(session) is None else None
+
+    async def _subscribe(self) -> None:
+        """Tell Telegram how updates are to come."""
+        try:
+            if self.settings.webhook_url is None:
+                await self.wire.call("deleteWebhook")
+            elif self.settings.webhook_secret is not None:
+                secret = self.settings.webhook_secret.get_secret_value()
+                params = {"url": self.settings.webhook_url, "secret_token": secret, "allowed_updates": ALLOWED_UPDATES}
+                await self.wire.call("setWebhook", params)
+        except WireError as error:
+            log.warning("telegram.not_subscribed", error=type(error).__name__)
+
+    async def _introduce(self) -> None:
+        """Tell Telegram which commands there are; a failure only costs the list of commands."""
+        try:
+            for speech in self.speeches:
+                language = {"language_code": speech.language[:2]} if speech is not self.speeches.default else {}
+                commands = [{"command": name, "description": text} for name, text in front.commands(speech)]
+                scope = {"type": "all_private_chats"}
+                await self.wire.call("setMyCommands", {"commands": commands, "scope": scope, **language})
+            commands = [{"command": name, "description": text} for name, text in staff.commands(self.speeches.default)]
+            await self.wire.call("setMyCommands", {"commands": commands, "scope": {"type": "all_group_chats"}})
+        except WireError as error:
+            log.info("commands.not_set", error=type(error).__name__)
+
+    async def _handle(self, kept: Kept) -> None:
+        """Handle one update: again after a passing failure of the database, a few times after any other."""
+        for pause in pauses():
+            try:
+                await self.edge.handle(kept)
+            except Exception as error:
+                if not await self._stumbled(kept, error):
+                    return
+            else:
+                return self._note_handled(kept.update_id)
+            if self._stopping:
+                return  # it is in the inbox
+            await asyncio.sleep(pause)
+
+    async def _stumbled(self, kept: Kept, error: Exception) -> bool:
+        """Record a failure; True while the update is to be tried again."""
+        log.error("update.failed", update=kept.update_id, error=type(error).__name__, at=_place(error))
+        if is_passing(error):
+            return True
+        try:
+            return await self.database.transaction(lambda session: self._put_aside(session, kept, error))
+        except Exception as second:
+            log.error("update.not_recorded", update=kept.update_id, error=type(second).__name__)
+            return True
+
+    def _put_aside(self, session: Session, kept: Kept, error: Exception) -> bool:
+        """Count the failure; after the last, own up to the person who waits and tell staff."""
+        now = self.clock.now()
+        tries = 1 if isinstance(error, PoisonError) else inbox.ATTEMPTS
+        if inbox.stumble(session, kept.update_id, type(error).__name__, now, tries=tries):
+            return True
+        if kept.lane > 0 and "message" in kept.payload:
+            sorry = front.went_wrong(self.speeches.default, self.clinic)
+            outbox.post(session, Message(kept.lane, sorry), now=now, language=self.speeches.default.language)
+        staff_chat = staffroom.chat(session)
+        if staff_chat is not None:
+            alarm = Message(staff_chat, staff.poisoned(self.speeches.default), kind=Kind.STAFF)
+            outbox.post(session, alarm, now=now, language=self.speeches.default.language)
+        return False
+
+    def _note_handled(self, update_id: int) -> None:
+        """See to it that an update that wrote nothing is marked soon; a crash before that only repeats a harmless
+        tap."""
+        if update_id in self.desk.marked:
+            self.desk.marked.discard(update_id)
+            return
+        self._handled.append(update_id)
+        if len(self._handled) == 1:
+            asyncio.get_running_loop().call_later(FLUSH_SECONDS, lambda: asyncio.ensure_future(self._flush()))
+
+    async def _flush(self) -> None:
+        handled, self._handled = self._handled, []
+        if not handled:
+            return
+        try:
+            await self.database.transaction(lambda session: inbox.finish_all(session, handled, self.clock.now()))
+        except Exception as error:
+            log.warning("inbox.not_marked", count=len(handled), error=type(error).__name__)
+
+    async def _sweep(self) -> None:
+        """Delete what has been kept long enough."""
+        now = self.clock.now()
+        try:
+            await self.database.transaction(lambda session: upkeep.prune(session, self.clinic, now))
+        except Exception as error:
+            log.error("sweep.failed", error=type(error).__name__)
+
+
+def _place(error: BaseException) -> str:
+    """Return where an error was raised: file and line, never its words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"

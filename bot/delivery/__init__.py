@@ -1,0 +1,1 @@
+"""How updates come in and messages go out, so that none is lost and none is sent twice without need."""

@@ -1,0 +1,102 @@
+"""The inbox: updates are kept before Telegram is told that they came, and done exactly once."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from bot.store.models import Incoming
+
+ATTEMPTS = 3
+"""How often an update that fails is tried before it is put aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An update that is to be handled, in its lane's order."""
+
+    update_id: int
+    lane: int
+    payload: dict[str, Any]
+
+
+def keep(session: Session, updates: Iterable[Mapping[str, Any]], *, now: datetime) -> list[Kept]:
+    """Keep those of `updates` (as Telegram sent them) that are not known yet, and return them in order."""
+    fresh = {raw["update_id"]: raw for raw in updates if isinstance(raw.get("update_id"), int)}
+    if not fresh:
+        return []
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    rows = [
+        {
+            "update_id": update_id,
+            "lane": lane_of(raw),
+            "payload": json.dumps(raw, ensure_ascii=False, separators=(",", ":")),
+            "state": "new",
+            "attempts": 0,
+            "received_at": now,
+        }
+        for update_id, raw in sorted(fresh.items())
+    ]
+    kept = session.scalars(insert(Incoming).values(rows).on_conflict_do_nothing().returning(Incoming.update_id)).all()
+    return [Kept(update_id, lane_of(fresh[update_id]), dict(fresh[update_id])) for update_id in sorted(kept)]
+
+
+def unfinished(session: Session) -> list[Kept]:
+    """Return what was kept and not handled, in order: what a stopped process left behind."""
+    rows = session.scalars(select(Incoming).where(Incoming.state == "new").order_by(Incoming.update_id))
+    return [Kept(row.update_id, row.lane, json.loads(row.payload or "{}")) for row in rows]
+
+
+def finish(session: Session, update_id: int, now: datetime) -> bool:
+    """Mark `update_id` as handled in the caller's transaction; False where it was already."""
+    done = session.execute(
+        update(Incoming)
+        .where(Incoming.update_id == update_id, Incoming.state == "new")
+        .values(state="done", payload=None, settled_at=now)
+    )
+    return bool(done.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it, the declared type does not
+
+
+def finish_all(session: Session, update_ids: Collection[int], now: datetime) -> None:
+    """Mark many as handled."""
+    if update_ids:
+        session.execute(
+            update(Incoming)
+            .where(Incoming.update_id.in_(update_ids), Incoming.state == "new")
+            .values(state="done", payload=None, settled_at=now)
+        )
+
+
+def stumble(session: Session, update_id: int, error: str, now: datetime, *, tries: int = ATTEMPTS) -> bool:
+    """Count a failed try; returns True while the update is worth another, and puts it aside after the last."""
+    row = session.get(Incoming, update_id)
+    if row is None or row.state != "new":
+        return False
+    row.attempts += 1
+    row.error = error[:128]
+    if row.attempts < tries:
+        return True
+    row.state = "failed"
+    row.settled_at = now
+    return False
+
+
+def prune(session: Session, before: datetime) -> None:
+    """Forget the ids of what was settled before `before`; Telegram redelivers for a day at most."""
+    session.execute(delete(Incoming).where(Incoming.settled_at < before))
+
+
+def lane_of(raw: Mapping[str, Any]) -> int:
+    """Return the id of the chat, or else the person, whose order this update keeps; 0 where it names neither."""
+    for content in raw.values():
+        message = content.get("message") if isinstance(content, Mapping) else None
+        for holder, name in ((content, "chat"), (message, "chat"), (content, "from"), (content, "user")):
+            place = holder.get(name) if isinstance(holder, Mapping) else None
+            if isinstance(place, Mapping) and isinstance(place.get("id"), int):
+                return int(place["id"])
+    return 0

@@ -1,0 +1,1 @@
+"""An embedded Telegram: the demo's world and the tests' wire."""

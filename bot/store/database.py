@@ -1,0 +1,160 @@
+"""The database: one transaction is one function of a Session, run whole in a worker thread.
+
+SQLite is given one writer (a second would only wait for the first) and readers beside it; PostgreSQL a small pool of
+each.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session as Session
+
+from bot.errors import StoreError
+
+T = TypeVar("T")
+
+SCHEMA = "0001"
+"""The migration this code is written for; a test holds it to be alembic's head."""
+
+POOL = 4
+"""Connections for reading, and on PostgreSQL as many for writing."""
+
+OWED = "owed"
+"""Key in Session.info that says that this transaction put something into the outbox."""
+
+
+def parse_url(value: str) -> URL:
+    """Return `value` as a database URL this program can use; raises StoreError naming what was expected."""
+    expected = "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+    try:
+        url = make_url(value)
+    except ArgumentError:
+        raise StoreError(f"MESOBOT_DATABASE_URL is not a database URL: {expected}") from None
+    match url.get_backend_name():
+        case "sqlite":
+            if not url.database or url.database == ":memory:":
+                raise StoreError(
+                    "MESOBOT_DATABASE_URL names no file: a clinic's data must survive a restart; expected sqlite:///FILE"
+                )
+            return url.set(drivername="sqlite")
+        case "postgresql":
+            return url.set(drivername="postgresql+psycopg")
+        case other:
+            raise StoreError(f"MESOBOT_DATABASE_URL names the database {other!r}: {expected}")
+
+
+class Database:
+    """Runs transactions; `on_owed` is called, in the event loop, after each commit that owes somebody a message."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.on_owed: Callable[[], None] = lambda: None
+        writers = 1 if self.is_sqlite else POOL
+        self._writer = _engine(url, writers, begin="BEGIN IMMEDIATE")
+        self._reader = _engine(url, POOL, begin="BEGIN")
+        self._write_threads = ThreadPoolExecutor(writers, "database-write")
+        self._read_threads = ThreadPoolExecutor(POOL, "database-read")
+
+    async def transaction(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in one transaction: returning commits, raising undoes everything and raises on."""
+        result, owed = await asyncio.get_running_loop().run_in_executor(self._write_threads, self._write, work)
+        if owed:
+            self.on_owed()
+        return result
+
+    async def read(self, work: Callable[[Session], T]) -> T:
+        """Run `work`, which only reads, beside the writer."""
+        return await asyncio.get_running_loop().run_in_executor(self._read_threads, self.read_now, work)
+
+    def migrate(self) -> None:
+        """Bring the tables to this program's schema; raises StoreError where that cannot be done."""
+        if self.is_sqlite:
+            _create_private(Path(self.url.database or ""))
+        found = self.schema()
+        if found == SCHEMA:
+            return
+        if found is not None and found > SCHEMA:
+            raise StoreError(f"the database is at revision {found}, newer than this program ({SCHEMA}): update mesobot")
+        from bot.store import migrations  # noqa: PLC0415  alembic is paid for only when there is something to do
+
+        try:
+            migrations.upgrade(self._writer)
+        except SQLAlchemyError as error:
+            raise self._unusable(error) from error
+
+    def schema(self) -> str | None:
+        """Return the migration the database stands at, or None for an empty one; raises StoreError."""
+        try:
+            with self._reader.connect() as connection:
+                exists = self._reader.dialect.has_table(connection, "alembic_version")
+                return connection.scalar(text("SELECT version_num FROM alembic_version")) if exists else None
+        except SQLAlchemyError as error:
+            raise self._unusable(error) from error
+
+    def close(self) -> None:
+        """Wait for running work and let go of threads and connections."""
+        self._write_threads.shutdown()
+        self._read_threads.shutdown()
+        self._writer.dispose()
+        self._reader.dispose()
+
+    def _unusable(self, error: SQLAlchemyError) -> StoreError:
+        return StoreError(f"the database at {self.url.render_as_string()} cannot be used: {_first_line(error)}")
+
+    def _write(self, work: Callable[[Session], T]) -> tuple[T, bool]:
+        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            result = work(session)
+        return result, OWED in session.info
+
+    def read_now(self, work: Callable[[Session], T]) -> T:
+        """Run `work`, which only reads, in the calling thread."""
+        with Session(self._reader) as session:
+            return work(session)
+
+
+def is_passing(error: Exception) -> bool:
+    """True for a database that is locked, full or gone for now, so that the same work may succeed later."""
+    return isinstance(error, OperationalError)
+
+
+def _engine(url: URL, connections: int, *, begin: str) -> Engine:
+    options: dict[str, Any] = {"pool_size": connections, "max_overflow": 0, "hide_parameters": True}
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, **options)
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 5.0}, **options)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN would be a deferred one
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _create_private(file: Path) -> None:
+    """Create the database's file so that only its owner can read it; SQLite gives its WAL the same mode."""
+    if not file.parent.is_dir():
+        raise StoreError(
+            f"the folder {file.parent} for the database does not exist: create it, or change MESOBOT_DATABASE_URL"
+        )
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreError(f"the database file {file} cannot be written: {error.strerror}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

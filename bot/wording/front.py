@@ -1,0 +1,139 @@
+"""What the bot says of itself: welcome, help, privacy, contact, and what it answers to what it cannot read."""
+
+from datetime import date, timedelta
+
+from bot.config import Clinic
+from bot.delivery.markup import escape
+from bot.wording import facts
+from bot.wording.speech import Speech
+
+
+def welcome(say: Speech, clinic: Clinic, first_name: str) -> str:
+    """Say hello: what the bot is, and what it is not."""
+    greeting = say._("Hello {name}, I am the assistant of <b>{clinic}</b>.")
+    return "\n\n".join(
+        (
+            greeting.format(name=escape(first_name), clinic=escape(clinic.name)),
+            say._("Ask me about mesotherapy in your own words, or choose below."),
+            limits(say, clinic),
+        )
+    )
+
+
+def limits(say: Speech, clinic: Clinic) -> str:
+    """Say what the bot cannot do, and whom to call."""
+    sentence = say._(
+        "I am a program, not a doctor, and nobody watches this chat in real time. "
+        "In an emergency call <b>{emergency}</b>. The clinic: {phone}."
+    )
+    return sentence.format(emergency=clinic.emergency, phone=clinic.phone)
+
+
+def menu(say: Speech) -> str:
+    """Head the list of categories."""
+    return say._("What would you like to know about? Choose, or just type your question.")
+
+
+def menu_button(say: Speech) -> str:
+    """Label the way back to the categories."""
+    return say._("« All topics")
+
+
+def help_text(say: Speech, clinic: Clinic) -> str:
+    """Say how to use the bot."""
+    lines = (
+        say._("Type a question in your own words, for example: <i>does it hurt?</i>"),
+        say._("/menu – all topics\n/contact – telephone, address, opening hours\n/privacy – what is kept about you"),
+        limits(say, clinic),
+    )
+    return "\n\n".join(lines)
+
+
+def commands(say: Speech) -> list[tuple[str, str]]:
+    """Return the commands of a private chat and what each is for."""
+    return [
+        ("menu", say._("All topics")),
+        ("contact", say._("Telephone, address, opening hours")),
+        ("privacy", say._("What is kept about you")),
+        ("help", say._("How this works")),
+    ]
+
+
+def privacy(say: Speech, clinic: Clinic) -> str:
+    """Say what is kept, why, for how long, and whom to ask: the clinic's own policy, in short."""
+    rules = clinic.privacy
+    days = say.ngettext("{count} day", "{count} days", rules.chat_days).format(count=rules.chat_days)
+    parts = [
+        say._("<b>Your data at {clinic}</b>").format(clinic=escape(clinic.name)),
+        say._("{controller} is responsible for it.").format(controller=escape(rules.controller)),
+        say._(
+            "<b>What is kept:</b> your Telegram name and number, your language, what you ask here and what you are "
+            "answered. It is used to answer you, and for nothing else. Nothing is sold or given to advertisers."
+        ),
+        say._("<b>For how long:</b> questions and messages are deleted after {days}.").format(days=days),
+        say._(
+            "<b>Telegram:</b> chats with a bot are stored on Telegram's servers and are not end-to-end encrypted. "
+            "Please send no photos, documents or lists of medicines here; use the telephone instead: {phone}."
+        ).format(phone=clinic.phone),
+        say._("<b>Your rights:</b> to see, correct or delete what is kept, write to {contact}.").format(
+            contact=escape(rules.contact)
+        ),
+    ]
+    if rules.policy:
+        parts.append(say._('<a href="{url}">The full privacy policy</a>').format(url=escape(rules.policy)))
+    return "\n\n".join(parts)
+
+
+def contact(say: Speech, clinic: Clinic, today: date) -> str:
+    """Say how to reach a person, where, and when."""
+    parts = [f"<b>{escape(clinic.name)}</b>", facts.contact(say, clinic)]
+    if address := facts.address(say, clinic):
+        parts.append(address)
+    if hours := facts.hours(say, clinic, today):
+        parts.append(hours)
+    parts.append(say._("In an emergency call <b>{emergency}</b>.").format(emergency=clinic.emergency))
+    return "\n\n".join(parts)
+
+
+def cannot_read(say: Speech, clinic: Clinic) -> str:
+    """Answer a sticker, a photo, a voice message: a person waits, but the bot reads only text."""
+    sentence = say._(
+        "I can only read text, so I do not know what you sent, and nobody at the clinic sees it. "
+        "Please type your question, or call {phone}. In an emergency call <b>{emergency}</b>."
+    )
+    return sentence.format(phone=clinic.phone, emergency=clinic.emergency)
+
+
+def unknown_command(say: Speech) -> str:
+    """Answer a command the bot does not have."""
+    return say._("I do not know this command. Type your question in your own words, or choose a topic.")
+
+
+def old_button(say: Speech) -> str:
+    """Explain a button that leads nowhere any more, in at most 200 characters."""
+    return say._("This button is from an older message. Please choose again from /menu.")
+
+
+def went_wrong(say: Speech, clinic: Clinic) -> str:
+    """Own up to a failure, and point to a person."""
+    sentence = say._(
+        "Something went wrong on our side, and your last message was not handled. "
+        "Please send it again in a while, or call {phone}. In an emergency call <b>{emergency}</b>."
+    )
+    return sentence.format(phone=clinic.phone, emergency=clinic.emergency)
+
+
+def repeat_mark(say: Speech) -> str:
+    """Mark a message that may have arrived before."""
+    return say._("(Sent again, because we cannot be sure that it arrived the first time.)")
+
+
+def next_opening(say: Speech, clinic: Clinic, today: date) -> str | None:
+    """Say when somebody will be there again, if the calendar knows."""
+    day = clinic.next_opening(today)
+    if day is None:
+        return None
+    opens = say.clock(clinic.open_on(day)[0].opens)
+    if day == today + timedelta(days=1):
+        return say._("We open tomorrow at {time}.").format(time=opens)
+    return say._("We open on {day} at {time}.").format(day=say.day(day), time=opens)

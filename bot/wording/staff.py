@@ -1,0 +1,104 @@
+"""What staff read in their group."""
+
+from bot.delivery.markup import escape
+from bot.wording.speech import Speech
+
+QUESTION_SHOWN = 1500
+"""Characters of a patient's question on a card."""
+
+
+def enquiry(say: Speech, name: str, question: str) -> str:
+    """Show a patient's question; a reply to this card reaches the patient."""
+    shown = question if len(question) <= QUESTION_SHOWN else question[:QUESTION_SHOWN] + "…"
+    return "\n\n".join(
+        (
+            say._("<b>Question from {name}</b>").format(name=escape(name)),
+            f"<blockquote>{escape(shown)}</blockquote>",
+            say._("Reply to this message, and your answer goes to the patient."),
+        )
+    )
+
+
+def urgent(say: Speech, name: str, question: str) -> str:
+    """Alert staff to a message that may be an emergency."""
+    shown = question if len(question) <= QUESTION_SHOWN else question[:QUESTION_SHOWN] + "…"
+    return "\n\n".join(
+        (
+            say._("🔴 <b>Possible emergency: {name}</b>").format(name=escape(name)),
+            f"<blockquote>{escape(shown)}</blockquote>",
+            say._("The patient was told to call. Please contact them now; a reply to this message reaches them."),
+        )
+    )
+
+
+def answered(say: Speech, name: str) -> str:
+    """Confirm that an answer is on its way."""
+    return say._("Your answer is on its way to {name}.").format(name=escape(name))
+
+
+def only_text(say: Speech) -> str:
+    """Explain why a reply was not passed on."""
+    return say._("I can only pass on text. Please type your answer as a reply to the card.")
+
+
+def too_long(say: Speech, most: int) -> str:
+    """Explain why a reply was not passed on."""
+    return say._("This answer is too long for one message. Please keep it under {most} characters.").format(most=most)
+
+
+def unreachable(say: Speech, name: str) -> str:
+    """Say that the patient does not get the answer."""
+    return say._("{name} has blocked the bot, so your answer cannot arrive. Please telephone.").format(
+        name=escape(name)
+    )
+
+
+def unclaimed(say: Speech) -> str:
+    """Tell a new group how it becomes the staff group."""
+    return say._(
+        "To make this the staff group, send <code>/claim CODE</code> here, "
+        "with the code that <code>mesobot run</code> printed when it started."
+    )
+
+
+def claimed(say: Speech, clinic: str) -> str:
+    """Welcome the staff group."""
+    return say._(
+        "This is now the staff group of <b>{clinic}</b>. Patients' questions arrive here. "
+        "Everybody in this group can read and answer them. /help says more."
+    ).format(clinic=escape(clinic))
+
+
+def wrong_code(say: Speech) -> str:
+    """Refuse a claim."""
+    return say._("This code is not valid. <code>mesobot run</code> prints the current one when it starts.")
+
+
+def claimed_elsewhere(say: Speech) -> str:
+    """Refuse a claim while another group has it."""
+    return say._("Another group is the staff group. Set MESOBOT_STAFF_CHAT on the server to change that.")
+
+
+def help_text(say: Speech) -> str:
+    """Say what staff can do here."""
+    return say._(
+        "Patients' questions appear here as cards. <b>Reply to a card</b> (swipe it, or press and hold), "
+        "and your text goes to that patient as the clinic's answer. Other messages in this group go nowhere."
+    )
+
+
+def commands(say: Speech) -> list[tuple[str, str]]:
+    """Return the commands of the staff group and what each is for."""
+    return [("help", say._("How this group works"))]
+
+
+def undeliverable(say: Speech, row_id: int) -> str:
+    """Alarm staff about a message that Telegram refused."""
+    return say._(
+        "⚠️ A message to a patient could not be sent (number {row} in the outbox). The log of the server says why."
+    ).format(row=row_id)
+
+
+def poisoned(say: Speech) -> str:
+    """Alarm staff about an update that could not be handled."""
+    return say._("⚠️ A message from a patient could not be handled. The log of the server says more.")

@@ -1,0 +1,1 @@
+"""What patients ask: the vetted answers, and the understanding of questions."""

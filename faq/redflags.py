@@ -1,0 +1,523 @@
+"""Red flags: the safety layer that reads every text a patient sends before anything else does.
+
+``check`` finds the most urgent thing that a text reports. It knows two levels (call the emergency number now; call the clinic today) and
+these kinds:
+
+====  ==========================================================  =====================
+A     anaphylaxis (hives alone: same-day)                         emergency
+B     sight, or signs of a stroke                                 emergency
+C     blocked vessel, dying skin                                  emergency
+D+    sepsis: infection with fever, vomiting, confusion, ...      emergency
+I     chest pain, a fit, unconsciousness, an ambulance is needed  emergency
+J     a person in crisis: suicide or self-harm                    emergency
+D     infection, cellulitis                                       same-day
+E     abscess                                                     same-day
+F     mycobacteria: sores and lumps weeks later, or not healing   same-day
+G     lumps, granuloma, delayed allergy                           same-day
+H     cold sore, blisters                                         same-day
+====  ==========================================================  =====================
+
+J is not in the clinical list that A to I come from. It is here because nobody who writes "I want to die" to a clinic may get a price list
+for an answer; the reply is the same fixed text with the emergency number, and staff are alerted the same way.
+
+How it reads. The text becomes words (case, accents, invisible characters, repeated letters, spaced-out and run-together words, slips of the
+thumb are undone), words become ideas ("brethe" is *breathe*, "gray" is *grey*), and signs are combinations of ideas near each other. All of
+that is data: ``content/<language>/redflags.yaml``, which explains its own notation. Another language is another such file.
+
+What it means. Missing an emergency costs more than a needless warning, so doubt is settled towards the warning:
+
+* "Not that I can't breathe, but ..." stays an emergency: a negation takes back same-day signs only, and only right before or inside them.
+* Hypotheticals, questions of information and things long over are not flags, unless something says that it is happening now.
+* A sign's own exceptions ("can't see" the prices) stand beside it in the data.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+LONGEST_WORD = 40
+"""Letters of a word that is still looked at; longer runs are noise."""
+KINDS: Mapping[str, str] = {
+    "A": "anaphylaxis",
+    "B": "sight or stroke",
+    "C": "blocked vessel",
+    "D+": "sepsis",
+    "I": "chest pain, fit or unconsciousness",
+    "J": "person in crisis",
+    "D": "infection",
+    "E": "abscess",
+    "F": "mycobacteria",
+    "G": "lumps",
+    "H": "cold sore or blisters",
+}
+"""Readable names of the kinds, for staff."""
+
+_REACH = 12  # words between a sign and a frame that bears on it
+_NEAR = 6  # words between a sign and what says that it is happening now
+_WIDE = 5  # words across which "a + b" still belong together
+_GAPS = {"-": 0, " ": 2, "..": 6}  # words that may stand between two parts of a sequence
+_SENTENCE, _PAUSE = 3, 1  # a full stop is as far as three words, a comma as one
+
+
+class Level(StrEnum):
+    """How urgent: call the emergency number now, or call the clinic today."""
+
+    EMERGENCY = "emergency"
+    SAME_DAY = "same-day"
+
+
+@dataclass(frozen=True, slots=True)
+class RedFlag:
+    """What a text reports; ``kind`` is a key of ``KINDS``."""
+
+    level: Level
+    kind: str
+
+
+def check(text: str, *, language: str = "en") -> RedFlag | None:
+    """The most urgent red flag of a text of any content and length; None when there is none.
+
+    English is always read, and the set of ``language`` (a code such as "pl" or "pl-PL") besides where there is one.
+    """
+    found = [flag for rules in _sets(language) if (flag := rules.check(text))]
+    return min(found, key=lambda flag: flag.level != Level.EMERGENCY, default=None)
+
+
+def _sets(language: str) -> "list[_Rules]":
+    code = re.split(r"[-_]", language.lower())[0]
+    return [_rules("en")] if code in ("en", "") or not _file(code).is_file() else [_rules("en"), _rules(code)]
+
+
+def _file(code: str) -> Any:  # a Traversable, whose home moved between Python 3.11 and 3.14
+    return resources.files("faq") / "content" / (code if code.isalpha() else "en") / "redflags.yaml"
+
+
+@cache
+def _rules(code: str) -> "_Rules":
+    return _Rules(yaml.safe_load(_file(code).read_text(encoding="utf-8")))
+
+
+# --- From a text to ideas at places ---------------------------------------------------------------------------------------------------
+
+_PIECE = re.compile(r"\d+[.,]\d+|[^\W_]+|\.{2,}|[.!?;\n]|[,:()–—]")
+_GLUED_NUMBER = re.compile(r"(?<![^\W_])(\d+)([a-z]{3,})")
+_QUOTES = re.compile(r"['`´‘’ʼ′ʹ＇]")
+_RUNS = re.compile(r"(.)\1+")
+_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ \t]+[^\W\d_]){3,}(?![^\W_])")
+_CUT_ENDING = re.compile(r"\b(can|couldn|don|doesn|didn|isn|aren|won|wasn|hasn|haven|i|it|he|she|that) +(t|m|s|ve|re|ll)\b")
+_LEET = str.maketrans("0134578@$", "oieastbas")
+_INVISIBLE = {"Mn", "Me", "Cf", "Cs", "Co", "Cn"}
+
+
+def _plain(text: str, pictures: Mapping[str, str]) -> str:
+    """Lower-case letters without accents, invisible signs, apostrophes or spelled-out words."""
+    if not text.isascii():
+        for picture, word in pictures.items():
+            text = text.replace(picture, f" {word} ")
+        text = _QUOTES.sub("'", text)
+        text = "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in _INVISIBLE)
+    text = _QUOTES.sub("", text.casefold())
+    text = _SPACED.sub(lambda found: re.sub(r"\s+", "", found[0]), text)
+    return _CUT_ENDING.sub(r"\1\2", _GLUED_NUMBER.sub(r"\1 \2", text))
+
+
+class _Words:
+    """What words mean: each is mapped to the ideas it stands for."""
+
+    def __init__(self, ideas: Mapping[str, str], plain: str, right: str) -> None:
+        self._whole: dict[str, set[str]] = {}
+        self._roots: dict[str, set[str]] = {}
+        for idea, forms in ideas.items():
+            for form in _expand(forms, ideas):
+                (self._roots if form.endswith("*") else self._whole).setdefault(form.rstrip("*"), set()).add(idea)
+        self._glue = set(plain.split())
+        self._right = set(right.split()) | self._glue
+        self._slips: dict[str, list[str]] = {}
+        for word in self._whole:
+            for key in _deletions(word) if len(word) > 4 else ():
+                self._slips.setdefault(key, []).append(word)
+        self.of = lru_cache(maxsize=8192)(self._of)
+        self.split = lru_cache(maxsize=8192)(self._split)
+
+    def _of(self, word: str) -> frozenset[str]:
+        """The ideas of a word as it was typed, slips of the thumb forgiven; always holds the word itself."""
+        for form in _respelled(word):
+            if ideas := self._exact(form):
+                return frozenset({word, form} | ideas)
+        if word in self._right or not 4 < len(word) <= LONGEST_WORD:
+            return frozenset({word})
+        near = {w for key in _deletions(word) for w in self._slips.get(key, ()) if _is_slip(word, w)}
+        return frozenset({word}.union(near, *(self._whole[w] for w in near)))
+
+    def _exact(self, word: str) -> set[str]:
+        found = set(self._whole.get(word, ()))
+        for end in range(2, len(word) + 1):
+            found |= self._roots.get(word[:end], set())
+        return found
+
+    def _split(self, word: str) -> tuple[str, ...]:
+        """The words run together in one ("cantbreathe"), or the word alone; at least one of them must have a meaning."""
+        if len(word) < 6 or len(word) > LONGEST_WORD or word in self._right or len(self._of(word)) > 1:
+            return (word,)
+        best: list[tuple[str, ...] | None] = [()] + [None] * len(word)
+        for end in range(1, len(word) + 1):
+            options = [
+                (*before, word[start:end])
+                for start in range(max(0, end - 14), end)
+                if (before := best[start]) is not None and self._is_part(word[start:end])
+            ]
+            best[end] = min(options, key=len, default=None)
+        parts = best[-1]
+        return parts if parts and sum(part in self._whole for part in parts) > 1 else (word,)
+
+    def _is_part(self, part: str) -> bool:
+        return part in self._glue or (len(part) > 2 and part in self._whole)
+
+
+def _expand(forms: str, ideas: Mapping[str, str]) -> Iterator[str]:
+    for form in forms.split():
+        if form.startswith("@"):
+            yield from _expand(ideas[form[1:]], ideas)
+        else:
+            yield form
+
+
+def _respelled(word: str) -> Iterator[str]:
+    yield word
+    if any(c.isdigit() for c in word) and not word.isdigit():
+        yield word.translate(_LEET)
+    if shorter := _RUNS.search(word):
+        yield _RUNS.sub(lambda run: run[0][:2], word)
+        if shorter:
+            yield _RUNS.sub(r"\1", word)
+
+
+def _deletions(word: str) -> set[str]:
+    """The word, and its forms with a letter left out (two from eight letters on): words a slip apart share one."""
+    one = {word[:i] + word[i + 1 :] for i in range(len(word))}
+    two = {w[:i] + w[i + 1 :] for w in one for i in range(len(w))} if len(word) > 7 else set()
+    return {word} | one | two
+
+
+def _is_slip(typed: str, meant: str) -> bool:
+    """Whether one slip (two from eight letters on) turns a word into another; the first letter is right, or swapped."""
+    if typed[0] != meant[0] and typed[:2] != meant[1::-1]:
+        return False
+    return _distance(typed, meant) <= (2 if len(meant) > 7 else 1)
+
+
+def _distance(a: str, b: str) -> int:
+    """Letters to insert, delete, replace or swap with a neighbour to make b of a."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        before, last, row = row, before, [i]
+        for j, y in enumerate(b, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and y == a[i - 2]:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
+
+
+class _Text:
+    """A text as words with ideas; ``place`` is a word's distance from the start, in words, with pauses counted."""
+
+    def __init__(self, text: str, words: _Words, pictures: Mapping[str, str]) -> None:
+        self.place: list[int] = []
+        self.sentence: list[int] = []
+        self.first: list[bool] = []
+        self.ideas: list[frozenset[str]] = []
+        place = sentence = length = 0
+        for piece in _PIECE.findall(_plain(text, pictures)):
+            if piece[0].isalnum():
+                for word in words.split(piece.replace(",", ".")):
+                    self.place.append(place)
+                    self.sentence.append(sentence)
+                    self.first.append(length < 2)
+                    self.ideas.append(words.of(word))
+                    place, length = place + 1, length + 1
+            elif piece in ".!?;" or piece == "\n":
+                place += _PAUSE if length < 2 or piece == "\n" else _SENTENCE
+                sentence, length = sentence + 1, 0
+            else:
+                place += _PAUSE
+        self._where: dict[str, list[int]] = {}
+        self.index()
+
+    def index(self) -> None:
+        """Looks the ideas up anew, after some were taken away."""
+        self._where = {}
+        for at, ideas in enumerate(self.ideas):
+            for idea in ideas:
+                self._where.setdefault(idea, []).append(at)
+        self._merged: dict[frozenset[str], list[int]] = {}
+
+    def at(self, part: frozenset[str]) -> list[int]:
+        """The indices of words that stand for any of the ideas, in order."""
+        if (found := self._merged.get(part)) is None:
+            found = sorted({at for idea in part for at in self._where.get(idea, ())})
+            self._merged[part] = found
+        return found
+
+    def ends(self, at: int) -> bool:
+        """Whether a word is the last of its sentence, or a pause follows it."""
+        return at + 1 == len(self.place) or self.place[at + 1] > self.place[at] + 1
+
+    def within(self, span: "_Span", other: "_Span") -> int:
+        """The words between two spans; 0 where they touch or overlap."""
+        if other[0] > span[-1]:
+            return self.place[other[0]] - self.place[span[-1]] - 1
+        if span[0] > other[-1]:
+            return self.place[span[0]] - self.place[other[-1]] - 1
+        return 0
+
+
+_Span = tuple[int, ...]
+"""The indices of the words that made up a sign, in the text's order."""
+
+
+# --- From ideas to signs --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """One combination of ideas. ``gaps`` set: in this order; else in any order within ``reach`` words, None for anywhere in the text."""
+
+    parts: tuple[frozenset[str], ...]
+    gaps: tuple[int, ...] | None
+    reach: int | None
+    opens: bool
+    closes: bool
+
+    def find(self, text: _Text) -> Iterator[_Span]:
+        """Every place of the text where the sign stands."""
+        if not all(text.at(part) for part in self.parts):
+            return
+        if self.gaps is not None:
+            yield from self._in_order(text)
+        elif self.reach is not None:
+            yield from self._near(text)
+
+    def _in_order(self, text: _Text) -> Iterator[_Span]:
+        for start in text.at(self.parts[0]):
+            if self.opens and not text.first[start]:
+                continue
+            span = self._follow(text, (start,))
+            if span and not (self.closes and not text.ends(span[-1])):
+                yield span
+
+    def _follow(self, text: _Text, span: _Span) -> _Span | None:
+        if len(span) == len(self.parts):
+            return span
+        assert self.gaps is not None  # noqa: S101  # find() asked
+        options = text.at(self.parts[len(span)])
+        furthest = text.place[span[-1]] + 1 + self.gaps[len(span) - 1]
+        for at in options[bisect_right(options, span[-1]) :]:
+            if text.place[at] > furthest:
+                return None
+            if whole := self._follow(text, (*span, at)):
+                return whole
+        return None
+
+    def _near(self, text: _Text) -> Iterator[_Span]:
+        rarest = min(self.parts, key=lambda part: len(text.at(part)))
+        for start in text.at(rarest):
+            taken = [start]
+            for part in self.parts:
+                if part is not rarest:
+                    taken += self._nearest(text, part, start, taken)
+            if len(taken) == len(self.parts):
+                yield tuple(sorted(taken))
+
+    def _nearest(self, text: _Text, part: frozenset[str], start: int, taken: Sequence[int]) -> list[int]:
+        assert self.reach is not None  # noqa: S101  # find() asked
+        options = text.at(part)
+        low = bisect_left(options, start - self.reach)
+        near = [
+            at
+            for at in options[low : bisect_right(options, start + self.reach)]
+            if at not in taken and abs(text.place[at] - text.place[start]) <= self.reach
+        ]
+        return [min(near, key=lambda at: abs(at - start))] if near else []
+
+
+def _signs(lines: str, gap: str = " ") -> tuple[_Sign, ...]:
+    return tuple(_sign(line, gap) for line in " ".join(lines.split()).split(";") if line.strip())
+
+
+def _sign(line: str, gap: str) -> _Sign:
+    line = line.strip()
+    opens, closes = line.startswith("^"), line.endswith("$")
+    line = line.strip("^$ ")
+    for mark, reach in (("+", _WIDE), ("&", None)):
+        if mark in line:
+            return _Sign(tuple(_part(part) for part in line.split(mark)), None, reach, opens, closes)
+    pieces = re.split(r"(\s*\.\.\s*|-|\s+)", line)
+    gaps = tuple(_GAPS[mark.strip() or gap] for mark in pieces[1::2])
+    return _Sign(tuple(_part(part) for part in pieces[::2]), gaps, None, opens, closes)
+
+
+def _part(words: str) -> frozenset[str]:
+    return frozenset(words.strip().split("|"))
+
+
+# --- What the signs mean --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Signs of one kind and level, with what takes them back."""
+
+    flag: RedFlag
+    signs: tuple[_Sign, ...]
+    unless: tuple[_Sign, ...]
+    frames: tuple["_Frame", ...]
+    deniable: bool
+    mild: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Wording under which a sign is not a report: a hypothesis, a question of information, something long over."""
+
+    signs: tuple[_Sign, ...]
+    stands: str
+    governs: bool
+    final: bool
+
+    def covers(self, span: _Span, other: _Span) -> bool:
+        """Whether the wording at ``other`` stands where it bears on a sign at ``span``."""
+        return not (self.stands == "before" and other[0] > span[0]) and not (self.stands == "after" and other[0] < span[0])
+
+
+class _Rules:
+    """The red flags of one language."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._words = _Words(data["words"], data["plain"], data["not-slips"])
+        self._pictures: Mapping[str, str] = data["pictures"]
+        self._harmless = _signs(data["harmless"], "-")
+        self._now = {strength: _signs(lines) for strength, lines in data["now"].items()}
+        frames = {
+            name: _Frame(_signs(raw["signs"]), raw["stands"], raw["governs"], raw.get("final", False))
+            for name, raw in data["frames"].items()
+        }
+        lists = {name: tuple(frames[frame] for frame in names.split()) for name, names in data["apply"].items()}
+        groups = [self._group(raw, lists) for raw in data["groups"]]
+        self._groups = sorted(groups, key=lambda group: group.flag.level != Level.EMERGENCY)
+
+    @staticmethod
+    def _group(raw: Mapping[str, Any], frames: Mapping[str, tuple[_Frame, ...]]) -> _Group:
+        flag = RedFlag(Level(raw["level"]), raw["kind"])
+        return _Group(
+            flag,
+            _signs(raw["signs"]),
+            _signs(raw.get("unless", "")),
+            frames[raw.get("frames", flag.level)],
+            raw.get("deniable", flag.level == Level.SAME_DAY),
+            raw.get("mild", False),
+        )
+
+    def check(self, text: str) -> RedFlag | None:
+        read = _Text(text, self._words, self._pictures)
+        self._drop_harmless(read)
+        reading = _Reading(read, self._now)
+        return next((group.flag for group in self._groups if reading.reports(group)), None)
+
+    def _drop_harmless(self, text: _Text) -> None:
+        spans = [span for sign in self._harmless for span in sign.find(text)]
+        for span in spans:
+            for at in range(span[0], span[-1] + 1):
+                text.ideas[at] = frozenset()
+        if spans:
+            text.index()
+
+
+_DENIAL = frozenset({"denial"})
+_MILD = frozenset({"mild"})
+
+
+class _Reading:
+    """One text under interpretation; frames and signs of now are looked for once, when they are first needed."""
+
+    def __init__(self, text: _Text, now: Mapping[str, tuple[_Sign, ...]]) -> None:
+        self._text = text
+        self._now = now
+        self._spans: dict[int, list[_Span]] = {}
+
+    def reports(self, group: _Group) -> bool:
+        """Whether the text reports any sign of the group as real and present."""
+        return any(self._reports(sign, group) for sign in group.signs)
+
+    def _reports(self, sign: _Sign, group: _Group) -> bool:
+        if sign.gaps is None and sign.reach is None:
+            return all(any(self._stands((at,), group) for at in self._text.at(part)) for part in sign.parts)
+        return any(self._stands(span, group) for span in sign.find(self._text))
+
+    def _stands(self, span: _Span, group: _Group) -> bool:
+        if group.deniable and self._is_denied(span):
+            return False
+        if group.mild and self._is_mild(span):
+            return False
+        if any(self._shares_sentence(span, other) for other in self._find(group.unless)):
+            return False
+        return not any(self._is_framed(span, frame) for frame in group.frames)
+
+    def _find(self, signs: tuple[_Sign, ...]) -> list[_Span]:
+        if (found := self._spans.get(id(signs))) is None:
+            found = [span for sign in signs for span in sign.find(self._text)]
+            self._spans[id(signs)] = found
+        return found
+
+    def _shares_sentence(self, span: _Span, other: _Span) -> bool:
+        sentence = self._text.sentence
+        return sentence[span[0]] <= sentence[other[-1]] and sentence[other[0]] <= sentence[span[-1]]
+
+    def _is_denied(self, span: _Span) -> bool:
+        """A negation right before the sign, or inside it without being part of it."""
+        place = self._text.place
+        return any(
+            at not in span and (span[0] < at < span[-1] or 0 < place[span[0]] - place[at] == span[0] - at < 3)
+            for at in self._text.at(_DENIAL)
+        )
+
+    def _is_mild(self, span: _Span) -> bool:
+        place = self._text.place
+        return any(place[span[0]] - 3 < place[at] <= place[span[-1]] for at in self._text.at(_MILD))
+
+    def _is_framed(self, span: _Span, frame: _Frame) -> bool:
+        return any(
+            self._shares_sentence(span, other)
+            and frame.covers(span, other)
+            and self._text.within(span, other) <= _REACH
+            and not self._is_now(span, other, frame)
+            for other in self._find(frame.signs)
+        )
+
+    def _is_now(self, span: _Span, framing: _Span, frame: _Frame) -> bool:
+        """Whether something says that the sign is happening now; "what if my lip is" says so only of the "what if"."""
+        if frame.final:
+            return False
+        if self._find(self._now["anywhere"]):
+            return True
+        if any(self._is_beside(span, other) for other in self._find(self._now["strong"])):
+            return True
+        return any(
+            self._is_beside(span, other) and not (frame.governs and self._is_governed(other, framing))
+            for other in self._find(self._now["weak"])
+        )
+
+    def _is_beside(self, span: _Span, other: _Span) -> bool:
+        return self._shares_sentence(span, other) and self._text.within(span, other) <= _NEAR
+
+    def _is_governed(self, span: _Span, framing: _Span) -> bool:
+        return framing[0] <= span[0] and self._text.place[span[0]] - self._text.place[framing[-1]] < 3

@@ -1,0 +1,136 @@
+"""The desk: what every handler works with, and the two ways to say something.
+
+`keep` runs one use-case in one transaction, with the update's id marked as handled and what it owes written to the
+outbox.
+`turn_to` answers a tap that changes nothing: straight to Telegram and without a write; into the outbox only if that
+fails.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+from telegram import CallbackQuery, Update, User
+
+from bot.clinic.patients import Person
+from bot.clock import Clock
+from bot.config import Clinic
+from bot.delivery import inbox, outbox
+from bot.delivery.messages import Edit, Message, to_call
+from bot.delivery.wire import Refusal, Wire, WireError
+from bot.store.database import Database, Session
+from bot.wording.speech import Speech, Speeches
+from faq.reader import Reader
+from handlers.pages import Page, Pages
+
+log = structlog.get_logger()
+
+Outcome = TypeVar("Outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A message to be kept; a reply to it is about `subject`."""
+
+    message: Message | Edit
+    subject: str | None = None
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a handler needs."""
+
+    database: Database
+    wire: Wire
+    clock: Clock
+    clinic: Clinic
+    speeches: Speeches
+    pages: Pages
+    reader: Reader
+    marked: set[int] = field(default_factory=set)
+    """Updates that a transaction has marked as handled since the application last looked."""
+
+    def speech(self, user: User | None) -> Speech:
+        """Return the language of the person's client, or the clinic's own."""
+        return self.speeches.of(user.language_code if user else None)
+
+    @property
+    def staff_speech(self) -> Speech:
+        """Return the language of the clinic's staff."""
+        return self.speeches.default
+
+    async def keep(
+        self,
+        update: Update,
+        say: Speech,
+        use_case: Callable[[Session, datetime], Outcome],
+        render: Callable[[Outcome], Iterable[Owed]],
+    ) -> Outcome | None:
+        """Run `use_case` once for `update` and owe what `render` makes of its outcome, all in one transaction.
+
+        Returns None where the update had been handled before.
+        """
+        now = self.clock.now()
+
+        def whole(session: Session) -> Outcome | None:
+            if not inbox.finish(session, update.update_id, now):
+                return None
+            outcome = use_case(session, now)
+            for owed in render(outcome):
+                outbox.post(session, owed.message, now=now, language=say.language, subject=owed.subject)
+            return outcome
+
+        outcome = await self.database.transaction(whole)
+        self.marked.add(update.update_id)
+        return outcome
+
+    async def send(self, update: Update, say: Speech, *pages: Page) -> None:
+        """Send `pages` to the chat of `update`; nothing else changes."""
+        chat = update.effective_chat
+        if chat is None:
+            return
+        owed = [Owed(Message(chat.id, page.text, page.rows)) for page in pages]
+        await self.keep(update, say, lambda _session, _now: None, lambda _: owed)
+
+    async def turn_to(self, update: Update, say: Speech, query: CallbackQuery, page: Page) -> None:
+        """Turn the tapped message into `page`."""
+        if query.message is None:
+            await self.acknowledge(query)
+            return
+        edit = Edit(query.message.chat.id, query.message.message_id, page.text, page.rows)
+        refused, _ = await asyncio.gather(self._try(edit), self.acknowledge(query))
+        if not refused:
+            return
+        again = Message(edit.chat_id, page.text, page.rows) if refused == "gone" else edit
+        await self.keep(update, say, lambda _session, _now: None, lambda _: [Owed(again)])
+
+    async def acknowledge(self, query: CallbackQuery, text: str | None = None, *, alert: bool = False) -> None:
+        """Stop the button's spinner, with a note of at most 200 characters; a failure costs the patient nothing."""
+        try:
+            await self.wire.call(
+                "answerCallbackQuery", {"callback_query_id": query.id, "text": text, "show_alert": alert or None}
+            )
+        except WireError as error:
+            log.info("tap.not_acknowledged", error=type(error).__name__)
+
+    async def _try(self, edit: Edit) -> str | None:
+        """Edit straight away; return "gone" where the message cannot be edited any more, "later" where the wire
+        failed."""
+        call = to_call(edit)
+        try:
+            await self.wire.call(call.method, call.params)
+        except Refusal as refusal:
+            if "not modified" in refusal.description:
+                return None
+            return "later" if refusal.retry_after is not None else "gone"
+        except WireError:
+            return "later"
+        return None
+
+
+def person(user: User, say: Speech) -> Person:
+    """Return `user` as the use-cases know people."""
+    return Person(user.id, user.first_name, user.last_name, user.username, say.language)

@@ -1,0 +1,137 @@
+"""Pages: a text and its buttons, for the menu, a category, a topic, and the reply to a question."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bot.clock import Clock
+from bot.config import Clinic
+from bot.delivery.messages import Button, Rows
+from bot.wording import answers, facts, front
+from bot.wording.speech import Speech
+from faq.content import Library, Topic
+from faq.reader import Understood
+from faq.redflags import Level
+
+MENU = "menu"
+CATEGORY = "cat"
+TOPIC = "topic"
+ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A text (Telegram HTML) and its buttons."""
+
+    text: str
+    rows: Rows = ()
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Draws pages from the content and the clinic's facts, as they are today."""
+
+    clinic: Clinic
+    libraries: Mapping[str, Library]
+    clock: Clock
+
+    def library(self, say: Speech) -> Library:
+        """Return the content in the language of `say`, or the clinic's own language where there is none."""
+        return self.libraries.get(say.language) or self.libraries[self.clinic.language]
+
+    def welcome(self, say: Speech, first_name: str) -> Page:
+        """Say hello, over the categories."""
+        return Page(front.welcome(say, self.clinic, first_name), self._categories(say))
+
+    def menu(self, say: Speech) -> Page:
+        """List the categories."""
+        return Page(front.menu(say), self._categories(say))
+
+    def help(self, say: Speech) -> Page:
+        """Say how to use the bot."""
+        return Page(front.help_text(say, self.clinic), ((_menu_button(say),),))
+
+    def privacy(self, say: Speech) -> Page:
+        """Say what is kept."""
+        return Page(front.privacy(say, self.clinic), ((_menu_button(say),),))
+
+    def contact(self, say: Speech) -> Page:
+        """Say how to reach a person."""
+        today = self.clock.now().astimezone(self.clinic.tz).date()
+        return Page(front.contact(say, self.clinic, today), ((_menu_button(say),),))
+
+    def category(self, say: Speech, category_id: str) -> Page | None:
+        """List a category's topics; None where there is no such category."""
+        library = self.library(say)
+        category = library.category(category_id)
+        if category is None:
+            return None
+        topics = [self._topic_button(topic) for topic in library.in_category(category_id)]
+        text = answers.titled(f"{category.icon} {category.title}".strip(), category.intro)
+        return Page(text, (*_in_pairs(topics), (_menu_button(say),)))
+
+    def topic(self, say: Speech, topic_id: str) -> Page | None:
+        """Answer a topic, with its neighbours and the way back; None where there is no such topic."""
+        library = self.library(say)
+        topic = library.topics.get(topic_id)
+        if topic is None:
+            return None
+        back = library.category(topic.front.category)
+        up = (Button(f"« {back.title}", f"{CATEGORY}:{back.id}"),) if back and topic.front.listed else ()
+        return Page(self._answer(say, topic), (*self._related(library, topic), (*up, _menu_button(say))))
+
+    def reply(self, say: Speech, understood: Understood, question_id: int | None) -> Page:  # noqa: PLR0911  one route, one page
+        """Reply to a question; `question_id` lets the patient pass it on to a person."""
+        ask = Button(answers.ask_clinic_button(say), f"{ASK}:{question_id or 0}")
+        way_out = ((ask, _menu_button(say)),)
+        match understood.route:
+            case "urgent" if understood.level is Level.SAME_DAY:
+                return Page(answers.same_day(say, self.clinic))
+            case "urgent":
+                return Page(answers.urgent(say, self.clinic))
+            case "answer" if understood.topic is not None:
+                return self._answers(say, (understood.topic, *understood.also), ask)
+            case "staff":
+                return Page(answers.for_a_person(say), way_out)
+            case "book":
+                return Page(answers.book(say, self.clinic), way_out)
+            case "smalltalk":
+                return Page(answers.smalltalk(say), self._categories(say))
+            case "off-topic":
+                return Page(answers.off_topic(say, self.clinic), way_out)
+            case _ if understood.suggestions:
+                topics = self._buttons(self.library(say), understood.suggestions)
+                return Page(answers.suggest(say), (*((button,) for button in topics), *way_out))
+            case _:
+                return Page(answers.not_understood(say), way_out)
+
+    def _answers(self, say: Speech, topic_ids: Iterable[str], ask: Button) -> Page:
+        library = self.library(say)
+        topics = [library.topics[topic_id] for topic_id in topic_ids if topic_id in library.topics]
+        text = "\n\n".join(self._answer(say, topic) for topic in topics)
+        return Page(text, (*self._related(library, topics[0]), (ask, _menu_button(say))))
+
+    def _answer(self, say: Speech, topic: Topic) -> str:
+        today = self.clock.now().astimezone(self.clinic.tz).date()
+        body = topic.answer(facts.values(say, self.clinic, today))
+        return answers.titled(topic.front.title, body or front.contact(say, self.clinic, today))
+
+    def _categories(self, say: Speech) -> Rows:
+        categories = self.library(say).categories
+        return _in_pairs([Button(f"{one.icon} {one.title}".strip(), f"{CATEGORY}:{one.id}") for one in categories])
+
+    def _related(self, library: Library, topic: Topic) -> Rows:
+        return _in_pairs(self._buttons(library, topic.front.related))
+
+    def _buttons(self, library: Library, topic_ids: Iterable[str]) -> list[Button]:
+        return [self._topic_button(library.topics[one]) for one in topic_ids if one in library.topics]
+
+    def _topic_button(self, topic: Topic) -> Button:
+        return Button(topic.front.button, f"{TOPIC}:{topic.id}")
+
+
+def _menu_button(say: Speech) -> Button:
+    return Button(front.menu_button(say), MENU)
+
+
+def _in_pairs(buttons: list[Button]) -> Rows:
+    return tuple(tuple(buttons[place : place + 2]) for place in range(0, len(buttons), 2))
