@@ -1,0 +1,238 @@
+"""The load driver: Telegram's stand-in in this process, bots as child processes, and what updates cost them.
+
+The stand-in's work is the same for every bot and is not counted as theirs: a bot's CPU is that of its own process.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.clock import SystemClock
+from bot.sandbox.server import SandboxServer
+from bot.sandbox.telegram import Telegram
+from bot.sandbox.world import Json, Reply, Upload, User
+
+TOKEN = "1234567890:a-token-for-benchmarks-only"
+PATIENCE = 180.0
+"""Seconds after which a bot that does not answer ends the benchmark."""
+
+SETTLE = 0.6
+"""Seconds after the last answer in which a bot may still write down what it did; that CPU is counted."""
+
+QUESTIONS = (
+    "How long do the results last?",
+    "What are the side effects?",
+    "Can it help with dark circles?",
+    "How many sessions will I need?",
+    "Is it safe?",
+)
+
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+class BenchmarkError(Exception):
+    """A bot did not do its work, so there is nothing to measure."""
+
+
+class Standin(Telegram):
+    """The stand-in, counting what succeeded."""
+
+    def __init__(self) -> None:
+        super().__init__(TOKEN, SystemClock(), record_calls=False)
+        self.done: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.polled = asyncio.Event()
+        self.process: int | None = None
+        self.cpu_at_poll = 0.0
+        self._goal: tuple[str, int] | None = None
+        self._reached = asyncio.Event()
+
+    async def call(
+        self, method: str, params: Json, files: dict[str, Upload] | None = None, *, token: str | None = None
+    ) -> Reply:
+        """Do what a request asks."""
+        if method == "getUpdates" and not self.polled.is_set():
+            self.cpu_at_poll = cpu_of(self.process) if self.process else 0.0
+            self.polled.set()
+        reply = await super().call(method, params, files, token=token)
+        (self.done if reply.status == 200 else self.refused)[method] += 1
+        if self._goal is not None and self.done[self._goal[0]] >= self._goal[1]:
+            self._reached.set()
+        return reply
+
+    async def until(self, method: str, count: int) -> None:
+        """Wait until `method` has succeeded `count` times in all; raises BenchmarkError if that takes too long."""
+        self._goal = (method, count)
+        self._reached.clear()
+        if self.done[method] >= count:
+            return
+        try:
+            await asyncio.wait_for(self._reached.wait(), PATIENCE)
+        except TimeoutError:
+            reason = f"{self.done[method]} of {count} {method} came, refused were {dict(self.refused)}"
+            raise BenchmarkError(reason) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a number of updates cost."""
+
+    updates: int
+    seconds: float
+    cpu: float
+    """Seconds of the bot's process."""
+    standin: float
+    """Seconds of the stand-in, which bounds how fast any bot can look when it nears `seconds`."""
+
+    @property
+    def rate(self) -> float:
+        """Updates a second."""
+        return self.updates / self.seconds
+
+    @property
+    def cpu_ms(self) -> float:
+        """Milliseconds of CPU for each update."""
+        return 1000 * self.cpu / self.updates
+
+
+class Rig:
+    """One bot in its own process, its own stand-in, and people who write to it."""
+
+    def __init__(self, standin: Standin, process: asyncio.subprocess.Process, chats: int) -> None:
+        self.standin = standin
+        self.process = process
+        self.people: list[User] = []
+        for number in range(chats):
+            user = standin.add_user(f"Patient {number}")
+            user.started = True
+            self.people.append(user)
+
+    async def questions(self, count: int) -> Round:
+        """Let people ask `count` questions, in turn, all at once; each gets one message back."""
+
+        async def ask() -> None:
+            for number in range(count):
+                text = QUESTIONS[number % len(QUESTIONS)]
+                await self.standin.send_text(self.people[number % len(self.people)].id, text)
+
+        return await self._round(ask, count, "sendMessage")
+
+    async def taps(self, count: int, menus: Mapping[int, int], category: str) -> Round:
+        """Let people open a category and go back to the menu, in turn; `menus` has a message with the menu for each."""
+
+        async def tap() -> None:
+            for number in range(count):
+                user = self.people[number % len(self.people)]
+                back = number // len(self.people) % 2
+                await self.standin.tap(user.id, user.id, menus[user.id], "menu" if back else category)
+
+        return await self._round(tap, count, "editMessageText", "answerCallbackQuery")
+
+    async def menus(self) -> tuple[dict[int, int], str]:
+        """Ask the bot for its menu once and lay a copy into every chat; returns the messages and a category's data."""
+        first = self.people[0]
+        answered = self.standin.done["sendMessage"]
+        await self.standin.send_text(first.id, "/menu")
+        await self.standin.until("sendMessage", answered + 1)
+        shown = self.standin.history(first.id)[-1]
+        content = {name: shown[name] for name in ("text", "entities", "reply_markup") if name in shown}
+        ids = {
+            user.id: int(self.standin.show(self.standin.chats[user.id], self.standin.bot_dict, content)["message_id"])
+            for user in self.people
+        }
+        return ids, str(shown["reply_markup"]["inline_keyboard"][0][0]["callback_data"])
+
+    async def _round(self, act: Any, count: int, *methods: str) -> Round:
+        goals = {method: self.standin.done[method] + count for method in methods}
+        await act()
+        cpu, own, began = cpu_of(self.process.pid), time.process_time(), time.perf_counter()
+        for method, goal in goals.items():
+            await self.standin.until(method, goal)
+        seconds, standin = time.perf_counter() - began, time.process_time() - own
+        await asyncio.sleep(SETTLE)
+        return Round(count, seconds, cpu_of(self.process.pid) - cpu, standin)
+
+
+@contextlib.asynccontextmanager
+async def bot(command: Sequence[str], folder: Path, chats: int = 1) -> AsyncIterator[Rig]:
+    """Run a bot, in `folder`, until the context ends; {url} and {token} in `command` become the stand-in's."""
+    standin = Standin()
+    async with SandboxServer(standin) as server:
+        arguments = [part.format(url=server.url, token=TOKEN) for part in command]
+        with (folder / "stderr").open("wb") as complaints:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *arguments,
+                cwd=folder,
+                env=_environment(server.url),
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=complaints,
+            )
+        standin.process = process.pid
+        try:
+            polled, gone = asyncio.create_task(standin.polled.wait()), asyncio.create_task(process.wait())
+            await asyncio.wait((polled, gone), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            polled.cancel()
+            gone.cancel()
+            if not standin.polled.is_set():
+                raise BenchmarkError(f"{arguments} did not start: {(folder / 'stderr').read_text()[-2000:]}")
+            yield Rig(standin, process, chats)
+        finally:
+            await _end(process)
+
+
+def mesobot() -> list[str]:
+    """Return the arguments that run this bot."""
+    return ["-m", "bot", "run"]
+
+
+def echo() -> list[str]:
+    """Return the arguments that run the bare echo bot."""
+    return ["-m", "tests.benchmarks.echo_ptb", "{url}", "{token}"]
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), 15)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _environment(url: str) -> dict[str, str]:
+    """Return the environment of a child: as installed, where compiled modules are kept, and this folder's sources."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MESOBOT_") and name != "PYTHONDONTWRITEBYTECODE"
+    }
+    return inherited | {
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "MESOBOT_TOKEN": TOKEN,
+        "MESOBOT_API_URL": url,
+        "MESOBOT_SEND_RATE": "1000",
+        "MESOBOT_LOG_LEVEL": "WARNING",
+    }
+
+
+def cpu_of(process: int) -> float:
+    """Return the seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
+
+
+def memory_of(process: int, *, peak: bool = False) -> float:
+    """Return the resident megabytes of a process, now or at their peak."""
+    name = "VmHWM:" if peak else "VmRSS:"
+    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
