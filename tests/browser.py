@@ -1,4 +1,4 @@
-"""A real browser on the real demo: Debian's Chromium, driven by Playwright, on `mesobot demo` in a process of its own."""
+"""A real browser on the real demo: Debian's Chromium, driven by Playwright, on a `mesobot demo` of its own."""
 
 import os
 import re

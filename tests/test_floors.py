@@ -11,12 +11,14 @@ ROOT = Path(__file__).parent.parent
 
 FLOORS: tuple[frozenset[str], ...] = (
     # ground: plain values
-    frozenset({"bot.clock", "bot.errors", "bot.logs", "bot.delivery.messages", "bot.delivery.markup", "bot.store.models"}),
+    frozenset({"bot.clock", "bot.errors", "bot.logs", "bot.delivery.messages", "bot.delivery.markup",
+               "bot.store.models"}),
     frozenset({"bot.config", "bot.store.migrations", "bot.store.migrations.env", "bot.store.migrations.versions",
                "faq.text", "faq.content", "bot.delivery.limiter", "bot.delivery.lanes", "bot.delivery.wire"}),
     # the stores, the words, and the rules that come before everything
     frozenset({"bot.store.database", "bot.wording.speech", "faq.redflags", "faq.tfidf", "faq.guards", "faq.check"}),
-    frozenset({"bot.delivery.inbox", "bot.delivery.outbox", "bot.wording.facts", "bot.store.backup", "faq.matcher", "faq.encoder"}),
+    frozenset({"bot.delivery.inbox", "bot.delivery.outbox", "bot.wording.facts", "bot.store.backup",
+               "faq.matcher", "faq.encoder"}),
     frozenset({"bot.wording.front", "faq.reader", "faq.build_encoder"}),
     frozenset({"bot.wording.answers", "bot.wording.staff"}),
     # the use-cases
@@ -39,7 +41,7 @@ ROOMLESS = frozenset({"bot", "bot.clinic", "bot.delivery", "bot.store", "bot.wor
 """Packages that hold nothing but a docstring."""
 
 SANDBOX = "bot.sandbox."
-"""The stand-in has its own floors inside; it may look down to markup and the clock, and only the demo may look at it."""
+"""The stand-in has its own floors inside; it may look at the ground floor, and only the demo may look at it."""
 
 GUESTS = {
     "telegram": ("handlers", "bot.delivery.edge", "bot.app", SANDBOX),

@@ -58,8 +58,8 @@ def test_handlers_hold_no_sentences() -> None:
 def test_a_language_is_a_folder_with_a_catalogue(tmp_path: Path) -> None:
     (tmp_path / "pl").mkdir()
     (tmp_path / "pl" / "wording.po").write_text(
-        'msgid ""\nmsgstr ""\n"Plural-Forms: nplurals=3; plural=(n==1 ? 0 : n%10>=2 && n%10<=4 && (n%100<12 || n%100>14)'
-        ' ? 1 : 2);\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
+        'msgid ""\nmsgstr ""\n'
+        '"Plural-Forms: nplurals=3; plural=(n==1 ? 0 : n%10>=2 && n%10<=4 && (n%100<12 || n%100>14) ? 1 : 2);\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
         'msgid "« All topics"\nmsgstr "« Wszystkie tematy"\n\n'
         'msgid "{count} day"\nmsgid_plural "{count} days"\n'
         'msgstr[0] "{count} dzień"\nmsgstr[1] "{count} dni"\nmsgstr[2] "{count} dni"\n',

@@ -1,0 +1,119 @@
+"""What the tests of delivery share: a reader that needs no fitting, seconds that a test decides, a scripted wire.
+
+Run as a module, this is a nursery for the crash test: for each line on standard input it begins one life of the real
+`mesobot run` with that reader, prints its process id, and prints how it ended. Forking saves each life the imports.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import bot.app
+from bot.__main__ import main
+from bot.delivery.wire import File
+from faq.content import TOPIC_IDS
+from faq.reader import Reader, Understood
+from faq.redflags import Level
+
+URGENT = "help!"
+
+
+class FixedReader(Reader):
+    """Takes a topic's id for a question about it, `URGENT` for an emergency, and understands nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__({}, (), default="en")
+
+    def read(self, text: str, language: str, previous_topic: str | None = None) -> Understood:
+        """Return how `text` is taken."""
+        if self.is_urgent(text, language):
+            return Understood("urgent", None, (), 1.0, language, level=Level.EMERGENCY)
+        if text in TOPIC_IDS:
+            return Understood("answer", text, (), 1.0, language)
+        return Understood("suggest", None, (), 0.0, language)
+
+    def is_urgent(self, text: str, language: str) -> bool:
+        """True where the text holds `URGENT`."""
+        return URGENT in text
+
+
+class Seconds:
+    """A monotonic clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.now
+
+
+def hurrying() -> Callable[[], float]:
+    """Return a monotonic clock on which a minute passes between two looks, so that no limit makes anybody wait."""
+    return itertools.count(0.0, 60.0).__next__
+
+
+Answer = dict[str, Any] | Exception
+
+
+class Scripted:
+    """A wire without a stand-in behind it: `answer` decides what comes back, or which exception is raised."""
+
+    def __init__(self, answer: Callable[[str, Mapping[str, Any]], Answer | Awaitable[Answer]]) -> None:
+        self.answer = answer
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    async def exchange(
+        self, method: str, params: Mapping[str, Any], files: Mapping[str, File], seconds: float
+    ) -> tuple[int, bytes]:
+        """Note the request and give its answer."""
+        self.calls.append((method, dict(params)))
+        answer = self.answer(method, params)
+        if isinstance(answer, Awaitable):
+            answer = await answer
+        else:
+            await asyncio.sleep(0)  # a network lets others run
+        if isinstance(answer, Exception):
+            raise answer
+        return int(answer.get("error_code", 200)), json.dumps(answer).encode()
+
+    async def close(self) -> None:
+        """Hold nothing."""
+
+    def said(self, chat_id: int) -> list[str]:
+        """Return the texts that were sent to a chat, in order."""
+        return [params["text"] for method, params in self.calls if params.get("chat_id") == chat_id and "text" in params]
+
+
+def taken(message_id: int = 1) -> Answer:
+    """Answer that a message was sent."""
+    return {"ok": True, "result": {"message_id": message_id}}
+
+
+def refused(code: int, description: str, **parameters: int) -> Answer:
+    """Answer no, as the Bot API does."""
+    return {"ok": False, "error_code": code, "description": description, "parameters": parameters}
+
+
+def _live() -> None:
+    bot.app.build_reader = lambda *_: FixedReader()
+    os._exit(main(["run"]))
+
+
+def _nursery() -> None:
+    for _ in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            _live()
+        print(child, flush=True)  # noqa: T201  the test reads it
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201  likewise
+
+
+if __name__ == "__main__":
+    _nursery()
