@@ -6,44 +6,41 @@ The second is off-topic. Red flags are not decided here; they have rules of thei
 """
 
 import re
-from typing import Literal
-
-Guard = Literal["medical", "off-topic"]
 
 _CONDITION = r"""
-    pregnan\w* | expecting\ (?:a\ )?(?:baby|child|twins) | (?:we'?re|i'?m|am|she'?s|while|when|if)\ expecting\b | trying\ for\ a\ baby | trying\ to\ conceive | ivf
-    | breast\s?-?\s?feed\w* | breast\s?-?\s?fed | nursing\ (?:my|a|mum|mother|mom) | lactat\w*
-    | diabet\w* | epilep\w* | seizures? | cancer | chemo(?:therapy)? | radiotherapy | leuk\w+mia | lymphoma | tumou?r | oncolog\w+ | remission
-    | lupus | psoria\w* | eczema | dermatitis | vitiligo | scleroderma | auto\s?-?\s?immune | hashimoto\w* | thyroid\w* | graves | rheumat\w+ | arthritis
-    | multiple\ sclerosis | crohn\w* | colitis | c(?:o)?eliac | hiv | hepatitis | tubercul\w+ | asthma\w* | anaemi\w+ | anemi\w+
-    | keloids? | h?a?emophil\w+ | bleeding\ (?:disorder|problem)s? | clotting | thrombo\w+ | blood\ clots? | stroke | pacemaker | arrhythmi\w+
-    | heart\ (?:condition|disease|problems?|failure|attack|surgery) | (?:high|low)\ blood\ pressure | hypertension | kidney\w* | liver | transplant(?:ed)?\ (?:kidney|liver|heart)
-    | herpes | cold\s?sores? | shingles | warfarin | xarelto | rivaroxaban | eliquis | apixaban | clopidogrel | plavix | heparin | blood\s?thinn?\w* | anti\s?-?\s?coag\w*
-    | (?:ro)?acc?utan\w* | isotretinoin | methotrexate | immun\w+\s?suppress\w* | biologics? | humira | prednis\w+ | corticosteroids? | antibiotics? | ssris? | antidepressants?
-    | insulin | metformin | ozempic | allerg\w+ | anaphyla\w+ | fibromyalgia | porphyria | sarcoidosis | faint(?:ed|ing)?\ (?:with|at|from|when)
+    pregnan\w* | expecting\ (?:a\ )?(?:baby|child|twins) | (?:we'?re|i'?m|am|she'?s|your|you're|while|when|if|am)\ expecting\b
+  | trying\ (?:for\ a\ (?:baby|wean|child)|to\ conceive) | ivf | egg\ (?:retrieval|collection) | (?:weeks?|months?)\ gone | gestation | c-?section
+  | breast\s?-?\s?f[e]+d\w* | nursing(?!\ (?:staff|home|qualif\w+|degree)) | lactat\w* | (?:on|has|have|gets|want\w*)\ (?:the\ |my\ )?breast\ ?(?:still|milk|at)
+  | diabet\w* | type\ (?:1|2|one|two)\b | epilep\w* | seizures? | cancer | chemo(?:therapy)? | radiotherapy | leuk\w+mia | lymphoma | tumou?r | oncolog\w+ | remission
+  | lupus | psoria\w* | eczema | dermatitis | vitiligo | scleroderma | auto\s?-?\s?immune | hashimoto\w* | (?:hypo|hyper)?thyroid\w* | rheumat\w+ | arthritis
+  | multiple\ sclerosis | ms(?=\ diagnos|,) | crohn\w* | colitis | coeliac | celiac | hiv | hepatitis | tubercul\w+ | asthma\w* | an[a]?emi[ac]\w* | migraines?
+  | keloids? | h?a?emophil\w+ | von\ willebrand | bleeding\ (?:disorder|problem)s? | clotting | thrombo\w+ | blood\ clots? | (?:a|my|mini|her|his|after)\ stroke(?=\W|\ (?:last|years|in))
+  | pacemaker | arrhythmi\w+ | heart\ (?:condition|disease|problems?|failure|attack|surgery|valve|tablets?|pills?|medic\w+) | infarct\w*
+  | blood\ pressure | hypertension | kidneys?\ (?:disease|problem|fail|stage|not|trouble|transplant)\w* | liver(?!\ (?:spots?|oil)) | (?<!hair\ )transplanted
+  | herpes | zoster | cold\s?sores? | shingles | (?:full\ of|bad|have\ a|got\ a|a\ wedding,\ a)\ cold(?=\W|$) | have\ cold\ and | immun\w+\s?(?:suppress|compromis)\w*
+  | warfarin | xarelto | rivaroxaban | eliquis | apixaban | clopidogrel | plavix | heparin | blood\s?thinn?\w* | thins\ (?:the|my|his|her)\ blood | anti\s?-?\s?coag\w*
+  | (?:ro)?acc?utan\w* | isotretinoin | acne\ (?:tablets?|pills?|medic\w+) | methotrexate | biologics? | humira | prednis\w+ | corticosteroids? | antibiotics? | ssris?
+  | antidepressants? | insulin | metformin | allerg(?:y|ies|ic)(?!\ to\ (?:trends|nothing|mornings)) | anaphyla\w+ | fibromyalgia | porphyria | sarcoidosis
 """
-_TAKES = (
-    r"\b(?:i|she|he|mum|mom|mother|daughter|husband|wife|sister)\s?(?:'m|'ve|am|is|have been|was|been)?\s*(?:currently |still |also )?"
-    r"(?:take|takes|taking|on|using|prescribed|put on)\s+(?:\w+ ){0,3}?(?:aspirin|ibuprofen|medic\w+|tablets?|pills?|steroids?|hormones?|hrt)"
-)
-_ME = (
-    r"\b(?:i|i'm|i've|im|me|my|we|she|he|her|his|mine|mum|mom|wife|husband|someone|somebody|people|person|patients?|anyone|those|women|one|you|with|while|during|"
-    r"if|on|when|for|having|got|has|have|had|am|is|still|safe|allowed|ok|okay|possible|can|could|treat|do)\b"
+_CONDITIONS = re.compile(rf"\b(?:{_CONDITION})(?!\w)", re.VERBOSE)
+_TAKING = re.compile(
+    r"\b(?:i|she|he|mum|mom|mother|daughter|husband|wife|sister)(?:'m|'ve| am| is| have been| was| been)?(?: currently| still| also)? "
+    r"(?:take|takes|taking|on|using|prescribed|put on) (?:\w+ ){0,3}?(?:aspirin|steroids?|hormones?|hrt|the pill|tablets? for|pills? for|medic\w+ for)\b"
+    r"|\b(?:baby|daily|low dose) aspirin\b"
 )
 _CAUSES = re.compile(
-    r"\b(?:cause[sd]?|causing|lead(?:s|ing)? to|give[sn]?|trigger\w*|risk of|chance of|get|catch|transmit|react|develop|result in|spread)\b"
-    r"(?: \w+){0,4}? (?:cancer|tumou?rs?|infections?|allerg\w+|hiv|hepatitis|diabetes|herpes|keloids?|clots?|stroke|lupus)\b"
+    r"\b(?:cause[sd]?|causing|lead(?:s|ing)? to|give[sn]?|trigger\w*|risk of|chance of|get|catch|transmit|develop|result in|spread)\b"
+    r"(?: \w+){0,4}? (?:cancer|tumou?rs?|allerg\w+|hiv|hepatitis|diabetes|herpes|keloids?|clots?|stroke|lupus)\b|\ballergy test\w*|\b(?:teen|teenage) spots\b"
 )
 _PAST_CAUSE = re.compile(
-    r"\b(?:since|after|from|post|because of|due to|following|left by|brought on by)\s+(?:\w+ ){0,3}?(?:pregnan\w*|breast\s?feeding|chemo\w*|thyroid|baby)"
+    r"\b(?:since|after|from|post|because of|due to|following|left by|brought on by) (?:\w+ ){0,3}?(?:pregnan\w*|breast\s?feeding|chemo\w*|thyroid|baby)\b"
+    r"|\bpregnancy (?:left|gave|years ago|mask|patch\w*|spots|marks)\b|\bwhat (?:is|are|does) \w+\??$"
 )
-_AGE = re.compile(
-    r"\b(?:i'?m|i am|is|she'?s|he'?s|turn(?:ing|ed)?|just|only|aged?|my|under|for a)\s+(?:only |just |a |an )?(?:1[0-7]|under ?age|under 18)\b(?!\s*(?:weeks?|days?|months?|hours?|minutes?|kg|%|stone))"
-    r"|\b1[0-7]\s*-?\s*(?:year|yr|years|yo)s?\b[\s-]*olds?\b|\b(?:under 18|underage|minors?|teen(?:ager|agers|age)?s?)\b"
+_YOUNG = re.compile(
+    r"\b(?:i'?m|i am|is|she'?s|he'?s|turn(?:ing|ed)?|just|only|aged?|sweet) (?:only |just |a |an )?(?:1[0-7]|(?:thir|four|fif|six|seven)teen|under ?age|under 18)\b"
+    r"(?! ?(?:weeks?|days?|months?|hours?|minutes?|sessions?|kg|%|stone|times|:|\.\d|th\b))"
+    r"|\b1[0-7] ?-?(?:year|yr|years|yo)s?\b[ -]*olds?\b|\b(?:under 18|underage|minors)\b|\b(?:minimum|lower|youngest) age\b|\b(?:for|a|my|are) teen(?:ager)?s?\b(?<!as a teen)(?<!was a teen)(?<!like a teen)"
 )
-_CONDITIONS = re.compile(rf"\b(?:{_CONDITION})(?!\w)", re.VERBOSE)
-_TAKING = re.compile(_TAKES)
-_PERSON = re.compile(_ME)
 
 _ELSEWHERE = re.compile(
     r"""\b(?:
@@ -63,18 +60,13 @@ _OURS = re.compile(
 )
 
 
-def guard(text: str) -> Guard | None:
-    """What a repaired text must be treated as, whatever the matcher would say; None for nearly everything."""
-    if _medical(text):
-        return "medical"
-    if _ELSEWHERE.search(text) and not _OURS.search(text):
-        return "off-topic"
-    return None
-
-
-def _medical(text: str) -> bool:
-    """Somebody's own condition, medicine, pregnancy or tender age; not a question whether the treatment causes one."""
-    if _AGE.search(text) or _TAKING.search(text):
+def is_medical(text: str) -> bool:
+    """Whether a cleaned text tells of a condition, a medicine, a pregnancy or a tender age; not whether the treatment causes one."""
+    if _YOUNG.search(text) or _TAKING.search(text):
         return True
-    rest = _CAUSES.sub(" ", _PAST_CAUSE.sub(" ", text))
-    return bool(_CONDITIONS.search(rest)) and (bool(_PERSON.search(rest)) or len(rest.split()) <= 3)
+    return bool(_CONDITIONS.search(_CAUSES.sub(" ", _PAST_CAUSE.sub(" ", text))))
+
+
+def is_elsewhere(text: str) -> bool:
+    """Whether a cleaned text names things of another world (clothes, animals, machines, kitchens), and none of the clinic's."""
+    return bool(_ELSEWHERE.search(text)) and not _OURS.search(text)

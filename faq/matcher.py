@@ -18,8 +18,8 @@ from typing import Protocol
 
 import numpy as np
 
-from faq.guards import guard
-from faq.text import Speller, words
+from faq.guards import is_elsewhere, is_medical
+from faq.text import Speller, without_denied, words
 from faq.tfidf import Floats, LogisticRegression, Ngrams, log_softmax
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Matcher:
         self._starts = np.searchsorted(y, np.arange(len(self.labels)))
         self._encoder = encoder
         self._speller = Speller((p.text for p in ordered), encoder.known if encoder else frozenset())
-        texts = [self._speller.repair(self._speller.clean(p.text)) for p in ordered]
+        texts = [self.read(p.text) for p in ordered]
         self._ngrams = Ngrams.fit(texts)
         grams = self._ngrams.transform(texts)
         self._on_ngrams = LogisticRegression.fit(grams, y, c=10, steps=30)
@@ -115,8 +115,9 @@ class Matcher:
         """Learn from the phrases, of at least two classes."""
         return cls(phrases, encoder)
 
-    def repair(self, text: str) -> str:
-        return self._speller.repair(self._speller.clean(text))
+    def read(self, text: str) -> str:
+        """What a text asks, as the classifiers want it: repaired, without what it denies."""
+        return without_denied(self._speller.repair(self._speller.clean(text)))
 
     def weigh(self, texts: Sequence[str]) -> Evidence:
         """Natural logarithms of each opinion's probabilities, and the likeness, for repaired texts."""
@@ -136,14 +137,14 @@ class Matcher:
 
     def match(self, text: str, *, previous_topic: str | None = None) -> Match:
         """What the text asks; ``previous_topic`` is what this chat was told about last, for texts that only make sense with it."""
-        repaired = self.repair(text)
+        repaired = self.read(text)
         if not words(repaired):
             return Match("suggest", None, (), 0.0)
         scores = self.weigh([repaired]).scores()[0]
         order = np.argsort(-scores, kind="stable")
         topics = tuple(t for t in (self.labels[i][1] for i in order) if t)[:3]
         (route, topic), score = self.labels[order[0]], float(scores[order[0]])
-        rule = guard(repaired)
+        rule = "medical" if is_medical(repaired) else None
         if rule == "medical" and route != "urgent":
             return Match(*MEDICAL, topics, max(score, 0.9))
         if rule == "off-topic" and route != "urgent":

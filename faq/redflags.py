@@ -34,12 +34,12 @@ What it means. Missing an emergency costs more than a needless warning, so doubt
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import yaml
 
@@ -61,6 +61,7 @@ KINDS: Mapping[str, str] = {
 """Readable names of the kinds, for staff."""
 
 _REACH = 12  # words between a sign and a frame that bears on it
+_T = TypeVar("_T")
 _NEAR = 6  # words between a sign and what says that it is happening now
 _WIDE = 5  # words across which "a + b" still belong together
 _GAPS = {"-": 0, " ": 2, "..": 6}  # words that may stand between two parts of a sequence
@@ -132,7 +133,7 @@ def _plain(text: str, pictures: Mapping[str, str]) -> str:
 class _Words:
     """What words mean: each is mapped to the ideas it stands for."""
 
-    def __init__(self, ideas: Mapping[str, str], plain: str, right: str) -> None:
+    def __init__(self, ideas: Mapping[str, str], slips: str, plain: str, right: str) -> None:
         self._whole: dict[str, set[str]] = {}
         self._roots: dict[str, set[str]] = {}
         for idea, forms in ideas.items():
@@ -141,18 +142,21 @@ class _Words:
         self._glue = set(plain.split())
         self._right = set(right.split()) | self._glue
         self._slips: dict[str, list[str]] = {}
-        for word in self._whole:
-            for key in _deletions(word) if len(word) > 4 else ():
+        forgiven = {form for idea in slips.split() for form in _expand(ideas[idea], ideas) if len(form) > 4}
+        for word in sorted(forgiven):
+            for key in _deletions(word):
                 self._slips.setdefault(key, []).append(word)
         self.of = lru_cache(maxsize=8192)(self._of)
         self.split = lru_cache(maxsize=8192)(self._split)
 
     def _of(self, word: str) -> frozenset[str]:
         """The ideas of a word as it was typed, slips of the thumb forgiven; always holds the word itself."""
+        if (ideas := self._exact(word)) or word in self._right:
+            return frozenset({word} | ideas)
         for form in _respelled(word):
             if ideas := self._exact(form):
                 return frozenset({word, form} | ideas)
-        if word in self._right or not 4 < len(word) <= LONGEST_WORD:
+        if not 4 < len(word) <= LONGEST_WORD:
             return frozenset({word})
         near = {w for key in _deletions(word) for w in self._slips.get(key, ()) if _is_slip(word, w)}
         return frozenset({word}.union(near, *(self._whole[w] for w in near)))
@@ -191,13 +195,11 @@ def _expand(forms: str, ideas: Mapping[str, str]) -> Iterator[str]:
 
 
 def _respelled(word: str) -> Iterator[str]:
-    yield word
+    """The word with digits read as letters, and with runs of a letter shortened to two and to one."""
     if any(c.isdigit() for c in word) and not word.isdigit():
         yield word.translate(_LEET)
-    if shorter := _RUNS.search(word):
-        yield _RUNS.sub(lambda run: run[0][:2], word)
-        if shorter:
-            yield _RUNS.sub(r"\1", word)
+    yield _RUNS.sub(lambda run: run[0][:2], word)
+    yield _RUNS.sub(r"\1", word)
 
 
 def _deletions(word: str) -> set[str]:
@@ -234,7 +236,7 @@ class _Text:
     def __init__(self, text: str, words: _Words, pictures: Mapping[str, str]) -> None:
         self.place: list[int] = []
         self.sentence: list[int] = []
-        self.first: list[bool] = []
+        self.opening: list[bool] = []
         self.ideas: list[frozenset[str]] = []
         place = sentence = length = 0
         for piece in _PIECE.findall(_plain(text, pictures)):
@@ -242,7 +244,7 @@ class _Text:
                 for word in words.split(piece.replace(",", ".")):
                     self.place.append(place)
                     self.sentence.append(sentence)
-                    self.first.append(length < 2)
+                    self.opening.append(length < 2)
                     self.ideas.append(words.of(word))
                     place, length = place + 1, length + 1
             elif piece in ".!?;" or piece == "\n":
@@ -250,21 +252,25 @@ class _Text:
                 sentence, length = sentence + 1, 0
             else:
                 place += _PAUSE
-        self._where: dict[str, list[int]] = {}
         self.index()
 
     def index(self) -> None:
         """Looks the ideas up anew, after some were taken away."""
-        self._where = {}
+        self._where: dict[str, list[int]] = {}
         for at, ideas in enumerate(self.ideas):
             for idea in ideas:
                 self._where.setdefault(idea, []).append(at)
         self._merged: dict[frozenset[str], list[int]] = {}
+        self.present = frozenset(self._where)
+
+    def holds(self, parts: Sequence[frozenset[str]]) -> bool:
+        """Whether each of the parts has a word somewhere."""
+        return not any(part.isdisjoint(self.present) for part in parts)
 
     def at(self, part: frozenset[str]) -> list[int]:
         """The indices of words that stand for any of the ideas, in order."""
         if (found := self._merged.get(part)) is None:
-            found = sorted({at for idea in part for at in self._where.get(idea, ())})
+            found = sorted({at for idea in part & self.present for at in self._where[idea]})
             self._merged[part] = found
         return found
 
@@ -272,8 +278,8 @@ class _Text:
         """Whether a word is the last of its sentence, or a pause follows it."""
         return at + 1 == len(self.place) or self.place[at + 1] > self.place[at] + 1
 
-    def within(self, span: "_Span", other: "_Span") -> int:
-        """The words between two spans; 0 where they touch or overlap."""
+    def between(self, span: "_Span", other: "_Span") -> int:
+        """The places between two spans; 0 where they touch or overlap."""
         if other[0] > span[-1]:
             return self.place[other[0]] - self.place[span[-1]] - 1
         if span[0] > other[-1]:
@@ -287,40 +293,40 @@ _Span = tuple[int, ...]
 
 # --- From ideas to signs --------------------------------------------------------------------------------------------------------------
 
+_Part = frozenset[str]
+"""One word of a sign: any of these ideas will do."""
+
 
 @dataclass(frozen=True, slots=True)
-class _Sign:
-    """One combination of ideas. ``gaps`` set: in this order; else in any order within ``reach`` words, None for anywhere in the text."""
+class _Phrase:
+    """Words in this order, with at most ``gaps[n]`` places between the n-th and the next."""
 
-    parts: tuple[frozenset[str], ...]
-    gaps: tuple[int, ...] | None
-    reach: int | None
-    opens: bool
-    closes: bool
+    parts: tuple[_Part, ...]
+    gaps: tuple[int, ...]
+    opens: bool = False
+    closes: bool = False
+
+    def needs(self) -> tuple[_Part, ...]:
+        """The words without which the sign cannot stand in a text."""
+        return self.parts
 
     def find(self, text: _Text) -> Iterator[_Span]:
         """Every place of the text where the sign stands."""
-        if not all(text.at(part) for part in self.parts):
+        if not text.holds(self.parts):
             return
-        if self.gaps is not None:
-            yield from self._in_order(text)
-        elif self.reach is not None:
-            yield from self._near(text)
-
-    def _in_order(self, text: _Text) -> Iterator[_Span]:
         for start in text.at(self.parts[0]):
-            if self.opens and not text.first[start]:
+            if self.opens and not text.opening[start]:
                 continue
             span = self._follow(text, (start,))
             if span and not (self.closes and not text.ends(span[-1])):
                 yield span
 
     def _follow(self, text: _Text, span: _Span) -> _Span | None:
-        if len(span) == len(self.parts):
+        done = len(span)
+        if done == len(self.parts):
             return span
-        assert self.gaps is not None  # noqa: S101  # find() asked
-        options = text.at(self.parts[len(span)])
-        furthest = text.place[span[-1]] + 1 + self.gaps[len(span) - 1]
+        options = text.at(self.parts[done])
+        furthest = text.place[span[-1]] + 1 + self.gaps[done - 1]
         for at in options[bisect_right(options, span[-1]) :]:
             if text.place[at] > furthest:
                 return None
@@ -328,46 +334,92 @@ class _Sign:
                 return whole
         return None
 
-    def _near(self, text: _Text) -> Iterator[_Span]:
-        rarest = min(self.parts, key=lambda part: len(text.at(part)))
-        for start in text.at(rarest):
-            taken = [start]
-            for part in self.parts:
-                if part is not rarest:
-                    taken += self._nearest(text, part, start, taken)
-            if len(taken) == len(self.parts):
-                yield tuple(sorted(taken))
 
-    def _nearest(self, text: _Text, part: frozenset[str], start: int, taken: Sequence[int]) -> list[int]:
-        assert self.reach is not None  # noqa: S101  # find() asked
-        options = text.at(part)
-        low = bisect_left(options, start - self.reach)
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """Phrases close to the rarest of them, in any order."""
+
+    phrases: tuple[_Phrase, ...]
+
+    def needs(self) -> tuple[_Part, ...]:
+        """The words without which the sign cannot stand in a text."""
+        return tuple(part for phrase in self.phrases for part in phrase.parts)
+
+    def find(self, text: _Text) -> Iterator[_Span]:
+        """Every place of the text where the sign stands."""
+        if not text.holds(self.needs()):
+            return
+        rarest, *others = sorted((list(phrase.find(text)) for phrase in self.phrases), key=len)
+        for span in rarest:
+            whole: _Span | None = span
+            for spans in others:
+                whole = whole and self._nearest(text, span, whole, spans)
+            if whole:
+                yield tuple(sorted(whole))
+
+    @staticmethod
+    def _nearest(text: _Text, centre: _Span, taken: _Span, spans: Sequence[_Span]) -> _Span | None:
+        low = bisect_left(spans, (centre[0] - 2 * _WIDE,))
         near = [
-            at
-            for at in options[low : bisect_right(options, start + self.reach)]
-            if at not in taken and abs(text.place[at] - text.place[start]) <= self.reach
+            (distance, span)
+            for span in spans[low : bisect_right(spans, (centre[-1] + 2 * _WIDE,))]
+            if (distance := text.between(centre, span)) < _WIDE and not set(span) & set(taken)
         ]
-        return [min(near, key=lambda at: abs(at - start))] if near else []
+        return (*taken, *min(near)[1]) if near else None
 
 
-def _signs(lines: str, gap: str = " ") -> tuple[_Sign, ...]:
-    return tuple(_sign(line, gap) for line in " ".join(lines.split()).split(";") if line.strip())
+_Term = _Phrase | _Near
 
 
-def _sign(line: str, gap: str) -> _Sign:
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """Terms that must all stand somewhere in the text."""
+
+    terms: tuple[_Term, ...]
+
+    def needs(self) -> tuple[_Part, ...]:
+        """The words without which the sign cannot stand in a text."""
+        return tuple(part for term in self.terms for part in term.needs())
+
+
+class _Index(Generic[_T]):
+    """Things by one word that they need, so that only those are tried that a text can hold."""
+
+    def __init__(self, things: Sequence[_T], needs: Callable[[_T], tuple[_Part, ...]]) -> None:
+        self._things = things
+        self._by_idea: dict[str, list[int]] = {}
+        for number, thing in enumerate(things):
+            for idea in min(needs(thing), key=len):
+                self._by_idea.setdefault(idea, []).append(number)
+
+    def some_of(self, present: frozenset[str]) -> Iterator[_T]:
+        """Those that may stand in a text with these ideas, in their order."""
+        numbers = {number for idea in present for number in self._by_idea.get(idea, ())}
+        return (self._things[number] for number in sorted(numbers))
+
+
+def _signs(lines: str) -> tuple[_Sign, ...]:
+    return tuple(_Sign(tuple(_term(term) for term in line.split("&"))) for line in lines.split(";") if line.strip())
+
+
+def _terms(lines: str, gap: str = " ") -> tuple[_Term, ...]:
+    return tuple(_term(line, gap) for line in lines.split(";") if line.strip())
+
+
+def _term(line: str, gap: str = " ") -> _Term:
+    phrases = tuple(_phrase(phrase, gap) for phrase in line.split("+"))
+    return phrases[0] if len(phrases) == 1 else _Near(phrases)
+
+
+def _phrase(line: str, gap: str) -> _Phrase:
     line = line.strip()
-    opens, closes = line.startswith("^"), line.endswith("$")
-    line = line.strip("^$ ")
-    for mark, reach in (("+", _WIDE), ("&", None)):
-        if mark in line:
-            return _Sign(tuple(_part(part) for part in line.split(mark)), None, reach, opens, closes)
-    pieces = re.split(r"(\s*\.\.\s*|-|\s+)", line)
-    gaps = tuple(_GAPS[mark.strip() or gap] for mark in pieces[1::2])
-    return _Sign(tuple(_part(part) for part in pieces[::2]), gaps, None, opens, closes)
-
-
-def _part(words: str) -> frozenset[str]:
-    return frozenset(words.strip().split("|"))
+    pieces = re.split(r"(\s*\.\.\s*|-|\s+)", line.strip("^$"))
+    return _Phrase(
+        tuple(frozenset(piece.split("|")) for piece in pieces[::2]),
+        tuple(_GAPS[mark.strip() or gap] for mark in pieces[1::2]),
+        opens=line.startswith("^"),
+        closes=line.endswith("$"),
+    )
 
 
 # --- What the signs mean --------------------------------------------------------------------------------------------------------------
@@ -379,7 +431,7 @@ class _Group:
 
     flag: RedFlag
     signs: tuple[_Sign, ...]
-    unless: tuple[_Sign, ...]
+    unless: tuple[_Term, ...]
     frames: tuple["_Frame", ...]
     deniable: bool
     mild: bool
@@ -389,7 +441,7 @@ class _Group:
 class _Frame:
     """Wording under which a sign is not a report: a hypothesis, a question of information, something long over."""
 
-    signs: tuple[_Sign, ...]
+    signs: tuple[_Term, ...]
     stands: str
     governs: bool
     final: bool
@@ -403,17 +455,18 @@ class _Rules:
     """The red flags of one language."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
-        self._words = _Words(data["words"], data["plain"], data["not-slips"])
+        self._words = _Words(data["words"] | _roots(data), data["slips"], data["plain"], data["not-slips"])
         self._pictures: Mapping[str, str] = data["pictures"]
-        self._harmless = _signs(data["harmless"], "-")
-        self._now = {strength: _signs(lines) for strength, lines in data["now"].items()}
+        self._harmless = _Index(_terms(data["harmless"], "-"), lambda term: term.needs())
+        self._now = {strength: _terms(lines) for strength, lines in data["now"].items()}
         frames = {
-            name: _Frame(_signs(raw["signs"]), raw["stands"], raw["governs"], raw.get("final", False))
+            name: _Frame(_terms(raw["signs"]), raw["stands"], raw["governs"], raw.get("final", False))
             for name, raw in data["frames"].items()
         }
         lists = {name: tuple(frames[frame] for frame in names.split()) for name, names in data["apply"].items()}
         groups = [self._group(raw, lists) for raw in data["groups"]]
-        self._groups = sorted(groups, key=lambda group: group.flag.level != Level.EMERGENCY)
+        groups.sort(key=lambda group: group.flag.level != Level.EMERGENCY)
+        self._signs = _Index([(sign, group) for group in groups for sign in group.signs], lambda pair: pair[0].needs())
 
     @staticmethod
     def _group(raw: Mapping[str, Any], frames: Mapping[str, tuple[_Frame, ...]]) -> _Group:
@@ -421,25 +474,32 @@ class _Rules:
         return _Group(
             flag,
             _signs(raw["signs"]),
-            _signs(raw.get("unless", "")),
+            _terms(raw.get("unless", "")),
             frames[raw.get("frames", flag.level)],
             raw.get("deniable", flag.level == Level.SAME_DAY),
             raw.get("mild", False),
         )
 
     def check(self, text: str) -> RedFlag | None:
+        """The first flag that the text reports, the most urgent level before the other."""
         read = _Text(text, self._words, self._pictures)
         self._drop_harmless(read)
         reading = _Reading(read, self._now)
-        return next((group.flag for group in self._groups if reading.reports(group)), None)
+        return next((group.flag for sign, group in self._signs.some_of(read.present) if reading.reports(sign, group)), None)
 
     def _drop_harmless(self, text: _Text) -> None:
-        spans = [span for sign in self._harmless for span in sign.find(text)]
+        spans = [span for term in self._harmless.some_of(text.present) for span in term.find(text)]
         for span in spans:
             for at in range(span[0], span[-1] + 1):
                 text.ideas[at] = frozenset()
         if spans:
             text.index()
+
+
+def _roots(data: Mapping[str, Any]) -> dict[str, str]:
+    """Roots that signs name outright ("wheez*") are ideas of their own."""
+    signs = [group["signs"] for group in data["groups"]] + [frame["signs"] for frame in data["frames"].values()]
+    return {root: root for line in signs for root in re.findall(r"\w+\*", line)}
 
 
 _DENIAL = frozenset({"denial"})
@@ -449,19 +509,16 @@ _MILD = frozenset({"mild"})
 class _Reading:
     """One text under interpretation; frames and signs of now are looked for once, when they are first needed."""
 
-    def __init__(self, text: _Text, now: Mapping[str, tuple[_Sign, ...]]) -> None:
+    def __init__(self, text: _Text, now: Mapping[str, tuple[_Term, ...]]) -> None:
         self._text = text
         self._now = now
         self._spans: dict[int, list[_Span]] = {}
 
-    def reports(self, group: _Group) -> bool:
-        """Whether the text reports any sign of the group as real and present."""
-        return any(self._reports(sign, group) for sign in group.signs)
-
-    def _reports(self, sign: _Sign, group: _Group) -> bool:
-        if sign.gaps is None and sign.reach is None:
-            return all(any(self._stands((at,), group) for at in self._text.at(part)) for part in sign.parts)
-        return any(self._stands(span, group) for span in sign.find(self._text))
+    def reports(self, sign: _Sign, group: _Group) -> bool:
+        """Whether the text reports the sign as real and present."""
+        return self._text.holds(sign.needs()) and all(
+            any(self._stands(span, group) for span in term.find(self._text)) for term in sign.terms
+        )
 
     def _stands(self, span: _Span, group: _Group) -> bool:
         if group.deniable and self._is_denied(span):
@@ -472,7 +529,7 @@ class _Reading:
             return False
         return not any(self._is_framed(span, frame) for frame in group.frames)
 
-    def _find(self, signs: tuple[_Sign, ...]) -> list[_Span]:
+    def _find(self, signs: tuple[_Term, ...]) -> list[_Span]:
         if (found := self._spans.get(id(signs))) is None:
             found = [span for sign in signs for span in sign.find(self._text)]
             self._spans[id(signs)] = found
@@ -498,7 +555,7 @@ class _Reading:
         return any(
             self._shares_sentence(span, other)
             and frame.covers(span, other)
-            and self._text.within(span, other) <= _REACH
+            and self._text.between(span, other) <= _REACH
             and not self._is_now(span, other, frame)
             for other in self._find(frame.signs)
         )
@@ -517,7 +574,7 @@ class _Reading:
         )
 
     def _is_beside(self, span: _Span, other: _Span) -> bool:
-        return self._shares_sentence(span, other) and self._text.within(span, other) <= _NEAR
+        return self._shares_sentence(span, other) and self._text.between(span, other) <= _NEAR
 
     def _is_governed(self, span: _Span, framing: _Span) -> bool:
         return framing[0] <= span[0] and self._text.place[span[0]] - self._text.place[framing[-1]] < 3

@@ -63,6 +63,40 @@ _GONE = {"Mn", "Me", "Cf", "Cs", "Co", "Cn"}  # combining marks, invisible and u
 _BLANK = {"Cc", "Zl", "Zp", "Zs", "So", "Sk"}  # control characters, spaces, and pictures: they part words
 
 
+_CLAUSE = r"(?:[.,:;?!]+|\s+-|(?=\s+(?:but|just|only)\b))\s+(?:(?:but|just|only|rather|so)\b[,:]?\s+)?"
+_START = r"(?:^|(?<=[.?!] ))(?:ok(?:ay)?|so|right|yes|no|well|hi|hello)?,?\s?"
+_DENIED = tuple(
+    re.compile(pattern)
+    for pattern in (
+        _START
+        + r"not (?!happy|satisf|sure|instant|work|ill\b|well|good|bad|able|allowed|only|just|being|to\b|too\b|really|yet|there|great|pleased"
+        + r"|impressed|feel|a fan|much)[^.,:;?!]{2,60}?"
+        + _CLAUSE,
+        _START + r"(?:forget|never mind|nevermind|don't tell me|leave aside|apart from) [^.,:;?!]{2,50}?" + _CLAUSE,
+        _START
+        + r"(?:i (?:already )?(?:know|understand|get (?:that|what|how|it)|understood)|understood) (?!that\b|someone|a\b|this is|i\b|i'm|you)"
+        + r"[^.,:;?!]{2,50}?(?:[.,:;]|(?= but\b)) (?:but )?(?=.{8})",
+        r"\b[^.,:;?!]{2,60} (?:isn't|is not|wasn't) (?:the|my) (?:question|problem|issue|point|worry)" + _CLAUSE,
+        r"\b(?:it's|it is|i'm|i am) not [^.,:;?!]{2,50}[.,;:] (?=(?:but )?(?:it's|it is|i'm|i am|what) )",
+        r"\bi (?:don't|do not) (?:care|mind) [^.,:;?!]{2,50}[.,;:] (?=(?:but )?(?:i|what i) (?:do )?(?:care|mind) )",
+        r"^(?:no [^.,:;?!]{2,20}, )+(?:but |just )(?=\w+ \w+)",
+        r"(?<=\w)(?:, (?:and |but )?not| but not|, i mean, not) (?!now|yet|sure|really|just|only|too|even|much|bad|at all|good|sick|work|help|enough"
+        r"|all\b|allowed|possible|ok|there|so |going|being|having|getting|been|often|great)[^.,:;?!]{2,30}(?=:|[.?!]?$)",
+    )
+)
+
+
+def without_denied(text: str) -> str:
+    """A cleaned text without what it says it does not ask ("not hair, the face", "I know the price. How long?"), if anything remains."""
+    for pattern in _DENIED:
+        for _ in range(3):
+            rest = pattern.sub("", text, count=1).strip(" ,:;-")
+            if rest == text or not words(rest):
+                break
+            text = rest
+    return text
+
+
 def words(text: str) -> list[str]:
     """The words of a normalised text, without punctuation; digits count as words."""
     return re.findall(r"[a-z]+(?:'[a-z]+)?|\d+|[^\W\d_a-z]+", text)

@@ -133,6 +133,7 @@ def test_a_link_to_nowhere_leaves_its_words() -> None:
         ("a\u202eb <b>c</b>", "ab c", [("bold", "c")]),
         ("a<b> \n </b>b", "a \n b", []),
         ("<b>  </b>", "", []),
+        ('<a href="a.bc"> </a>x', " x", [("text_link", " ")]),  # a link is kept however empty it looks
         ("   ", "", []),
     ],
 )

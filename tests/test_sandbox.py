@@ -449,16 +449,25 @@ async def test_all_four_ways_of_passing_parameters(telegram: Telegram, ana: User
     assert all(message["reply_markup"] == json.loads(markup) for message in history)
 
 
-async def test_the_server_stops_while_polls_hang(telegram: Telegram, ana: User) -> None:
+async def test_a_dropped_connection_answers_nothing(telegram: Telegram, ana: User) -> None:
+    async with SandboxServer(telegram) as server, aiohttp.ClientSession() as client:
+        telegram.faults.add("drop")
+        with pytest.raises((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
+            await client.post(f"{server.url}/bot{TOKEN}/getMe")
+
+
+async def test_the_server_stops_while_requests_hang(telegram: Telegram, ana: User) -> None:
     async with aiohttp.ClientSession() as client:
         async with SandboxServer(telegram) as server:
             offset = (await updates(telegram))[-1]["update_id"] + 1
-            url = f"{server.url}/bot{TOKEN}/getUpdates?timeout=50&offset={offset}"
-            poll = asyncio.create_task(client.get(url))
-            page = asyncio.create_task(client.get(f"{server.url}/sandbox/events?after={telegram.seq + 1}"))
+            poll = asyncio.create_task(client.get(f"{server.url}/bot{TOKEN}/getUpdates?timeout=50&offset={offset}"))
+            await telegram.wait_until(lambda: not telegram.unconfirmed)
             telegram.faults.add("timeout", method="getMe")
             held = asyncio.create_task(client.get(f"{server.url}/bot{TOKEN}/getMe"))
-            await telegram.wait_until(lambda: not telegram.unconfirmed and telegram.calls[-1].method == "getMe")
+            await telegram.wait_until(lambda: telegram.calls[-1].method == "getMe")
+            page = asyncio.create_task(client.get(f"{server.url}/sandbox/events?after={telegram.seq}"))
+            while not telegram.waiting:
+                await asyncio.sleep(0)
         assert (await (await poll).json())["result"] == []
         assert (await page).status == 200
         with pytest.raises(aiohttp.ClientError):
@@ -810,12 +819,12 @@ async def test_flood_control_holds_back_what_is_too_much(telegram: Telegram, ana
 async def test_faults_strike_what_they_were_planted_for(telegram: Telegram, ana: User, rose: User) -> None:
     await telegram.start(rose.id)
     telegram.faults.add("500", chat_id=rose.id, times=2)
-    assert await updates(telegram)  # a fault for any method spares the poll
     assert await ask(telegram, "sendMessage", chat_id=ana.id, text="x")
     for _ in range(2):
         assert await refusal(telegram, "sendMessage", chat_id=str(rose.id), text="x") == "Internal Server Error"
     assert await ask(telegram, "sendMessage", chat_id=rose.id, text="x")
     telegram.faults.add("drop")
+    assert await updates(telegram)  # a fault for any method spares the poll
     with pytest.raises(ConnectionDropped):
         await telegram.call("sendMessage", {"chat_id": ana.id, "text": "lost"})
     telegram.faults.add("timeout", rate=1.0)

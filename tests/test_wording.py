@@ -21,6 +21,21 @@ from bot.wording.speech import Speeches, packaged
 ROOT = Path(__file__).parent.parent
 TEMPLATE = packaged() / "wording.pot"
 LONDON = ZoneInfo("Europe/London")
+POLISH = r"""
+msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=utf-8\n"
+"Plural-Forms: nplurals=3; plural=(n==1 ? 0 : n%10>=2 && n%10<=4 && (n%100<12 || n%100>14) ? 1 : 2);\n"
+
+msgid "« All topics"
+msgstr "« Wszystkie tematy"
+
+msgid "{count} day"
+msgid_plural "{count} days"
+msgstr[0] "{count} dzień"
+msgstr[1] "{count} dni"
+msgstr[2] "{count} dni"
+"""
 
 
 def collected() -> Catalog:
@@ -57,14 +72,7 @@ def test_handlers_hold_no_sentences() -> None:
 
 def test_a_language_is_a_folder_with_a_catalogue(tmp_path: Path) -> None:
     (tmp_path / "pl").mkdir()
-    (tmp_path / "pl" / "wording.po").write_text(
-        'msgid ""\nmsgstr ""\n'
-        '"Plural-Forms: nplurals=3; plural=(n==1 ? 0 : n%10>=2 && n%10<=4 && (n%100<12 || n%100>14) ? 1 : 2);\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
-        'msgid "« All topics"\nmsgstr "« Wszystkie tematy"\n\n'
-        'msgid "{count} day"\nmsgid_plural "{count} days"\n'
-        'msgstr[0] "{count} dzień"\nmsgstr[1] "{count} dni"\nmsgstr[2] "{count} dni"\n',
-        encoding="utf-8",
-    )
+    (tmp_path / "pl" / "wording.po").write_text(POLISH, encoding="utf-8")
     speeches = Speeches("en", [tmp_path], LONDON, country="GB")
     polish = speeches.of("pl-PL")
     assert polish._("« All topics") == "« Wszystkie tematy"

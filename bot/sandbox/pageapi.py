@@ -183,8 +183,17 @@ class PageApi:
         actions["callback"] = actions["tap"]
         if do in ("photo", "voice", "document", "sticker"):
             content, name = _content(order, do)
-            caption = order.get("caption") or ""
-            return telegram.send_file(user, do, content, name=name, caption=caption, chat_id=chat, reply_to=reply_to)
+            return telegram.send_file(
+                user,
+                do,
+                content,
+                name=name,
+                mime_type=order.get("mime_type") or "",
+                caption=order.get("caption") or "",
+                chat_id=chat,
+                reply_to=reply_to,
+                details={key: order[key] for key in ("duration", "emoji") if key in order},
+            )
         if do not in actions:
             raise ValueError(f"nobody can {do!r} here")
         return actions[do]()

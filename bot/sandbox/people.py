@@ -77,15 +77,22 @@ class People(World):
         content: bytes = b"content",
         *,
         name: str = "",
+        mime_type: str = "",
         caption: str = "",
         chat_id: int | None = None,
         reply_to: int | None = None,
+        details: Json | None = None,
     ) -> Json:
-        """Send a photo, voice, document or sticker (that is `kind`) and return the message."""
+        """Send a photo, voice, document or sticker (that is `kind`) and return the message; `details` are fields of
+        a voice or sticker that differ from the usual, such as its duration or emoji.
+        """
         if kind not in ("photo", "voice", "document", "sticker"):
             raise ValueError(f"people here send no {kind}")
-        mime_type = {"photo": "image/jpeg", "voice": "audio/ogg", "sticker": "image/webp"}.get(kind, "")
-        fields: Json = {kind: file_fields(kind, self.files.add(kind, content, name, mime_type))}
+        usual = {"photo": "image/jpeg", "voice": "audio/ogg", "sticker": "image/webp"}.get(kind, "")
+        described_file = file_fields(kind, self.files.add(kind, content, name, mime_type or usual))
+        if isinstance(described_file, dict) and details:
+            described_file |= details
+        fields: Json = {kind: described_file}
         if caption:
             fields["caption"] = caption
         return self._say(user_id, chat_id, fields, reply_to)

@@ -271,6 +271,11 @@ class World:
                     waiter.set_result(None)
             self._waiters.clear()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for the next change."""
+        return len(self._waiters)
+
     async def next_change(self) -> None:
         """Return after the next change of anything."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
