@@ -3,19 +3,25 @@
 Both are read once, by the command line, and handed in; everything below sees plain frozen values.
 """
 
+import io
+import re
 import tomllib
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, time, timedelta
 from decimal import Decimal
+from difflib import get_close_matches
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import phonenumbers
 from babel import Locale, UnknownLocaleError
-from dotenv import dotenv_values
+from babel.numbers import is_currency
+from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -23,11 +29,12 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    Strict,
     ValidationError,
     model_validator,
 )
 
-from bot.errors import ClinicError, SettingsError
+from bot.errors import ClinicError, MesobotError, SettingsError
 
 PREFIX = "MESOBOT_"
 DEFAULT_API_URL = "https://api.telegram.org"
@@ -41,16 +48,55 @@ class Plain(BaseModel):
 
 
 def _http_url(value: str) -> str:
-    if not value.startswith(("https://", "http://")) or len(value.split("/")[2]) == 0:
+    try:
+        parts = urlsplit(value)
+        whole = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, a bracket that is not closed
+        whole = False
+    if not whole or re.search(r"\s", value):
         raise ValueError("expected an address that begins with https://")
     return value.rstrip("/")
 
 
+def _api_root(value: str) -> str:
+    url = _http_url(value)
+    if re.search(r"/bot[^/]*$", url):
+        raise ValueError("expected the server's root, without /bot and the token")
+    return url
+
+
+def _like(pattern: str, expected: str) -> AfterValidator:
+    """Return a check of the whole text against `pattern`, which says in words what was `expected`."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"expected {expected}")
+        return value
+
+    return AfterValidator(check)
+
+
 def _token(value: SecretStr) -> SecretStr:
-    bot_id, _, secret = value.get_secret_value().partition(":")
-    if not bot_id.isdigit() or len(secret) < 10:
+    if not re.fullmatch(r"[0-9]+:[A-Za-z0-9_-]{10,}", value.get_secret_value()):
         raise ValueError("expected the token that @BotFather gave you, like 123456:ABC-DEF1234...")
     return value
+
+
+def _webhook_secret(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{32,256}", value.get_secret_value()):
+        raise ValueError("expected 32 to 256 letters, digits, _ and -, as Telegram takes them")
+    return value
+
+
+def _listen(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not re.fullmatch(r"[^:\s]+", host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        raise ValueError("expected a host and a port, like 127.0.0.1:8080")
+    return value
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
 
 
 def _staff_chat(value: int) -> int:
@@ -66,14 +112,14 @@ class Settings(Plain):
     database_url: str = "sqlite:///mesobot.db"
     clinic: Path | None = None
     """clinic.toml; without one, ./clinic.toml, else the packaged sample."""
-    api_url: Annotated[str, AfterValidator(_http_url)] = DEFAULT_API_URL
+    api_url: Annotated[str, AfterValidator(_api_root)] = DEFAULT_API_URL
     staff_chat: Annotated[int, AfterValidator(_staff_chat)] | None = None
     webhook_url: Annotated[str, AfterValidator(_http_url)] | None = None
-    webhook_secret: Annotated[SecretStr, Field(min_length=32, max_length=256)] | None = None
-    listen: Annotated[str, Field(pattern=r"^[^:\s]+:\d{1,5}$")] = "127.0.0.1:8080"
+    webhook_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
+    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
     send_rate: Annotated[float, Field(gt=0, le=1000)] = 25.0
     """Messages a second to all chats together; Telegram allows about 30."""
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = "INFO"
 
     @model_validator(mode="after")
     def _webhook_is_whole(self) -> Self:
@@ -90,63 +136,174 @@ SETTINGS = frozenset(PREFIX + name.upper() for name in Settings.model_fields)
 def load_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     """Read the environment, and `folder`/.env under it; raises SettingsError naming the first bad setting."""
     file = folder / ".env"
-    try:
-        from_file = (
-            {name: value for name, value in dotenv_values(file).items() if value is not None} if file.is_file() else {}
-        )
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} cannot be read: {error}") from error
-    merged = {**from_file, **environ}
-    given = {name: value.strip() for name, value in merged.items() if name.startswith(PREFIX) and value.strip()}
-    for name in given.keys() - SETTINGS:
-        if name in from_file:
-            raise SettingsError(f"{file}: {name} is not a setting of mesobot; known are {', '.join(sorted(SETTINGS))}")
-        given.pop(name)  # another program's variable, or a wrapper's: none of our business
+    in_file = _read_env(file) if file.is_file() else {}
+    in_environ = {name: value.strip() for name, value in environ.items() if name in SETTINGS and value.strip()}
+    given = {name: value for name, (value, _) in in_file.items() if value} | in_environ
     try:
         return Settings.model_validate({name.removeprefix(PREFIX).lower(): value for name, value in given.items()})
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = "".join(str(part) for part in problem["loc"][:1])
-        name = PREFIX + key.upper() if key else "the settings"
-        place = f" (in {file})" if name in from_file and name not in environ else ""
-        raise SettingsError(f"{name}{place}: {_problem(problem)}") from None
+        problem, *others = error.errors()
+        key = "".join(map(str, problem["loc"]))
+        name = PREFIX + key.upper()
+        place = f"{file}: line {in_file[name][1]}: " if name in in_file and name not in in_environ else ""
+        said = _expected(problem, secret=key in SECRETS)
+        raise SettingsError(f"{place}{name + ': ' if key else ''}{said}{_and_more(others)}") from None
 
 
-def _problem(problem: Any) -> str:
-    """Say one of pydantic's findings to a person, without the value where it may be a secret."""
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    value = problem.get("input")
-    if (
-        isinstance(value, str | int | float)
-        and not isinstance(value, bool)
-        and "token" not in message
-        and "secret" not in str(problem["loc"])
-    ):
-        return f"{message}, got {value!r}"
-    return message
+SECRETS = frozenset({"token", "webhook_secret", "database_url"})
+"""Settings whose value is never shown."""
+
+
+def _read_env(file: Path) -> dict[str, tuple[str, int]]:
+    """Return value and line of each setting in `file`; raises SettingsError where a line is none, or unknown."""
+    found: dict[str, tuple[str, int]] = {}
+    for entry in parse_stream(io.StringIO(_read_text(file, SettingsError))):
+        blank = len(entry.original.string) - len(entry.original.string.lstrip())
+        line = entry.original.line + entry.original.string[:blank].count("\n")
+        name = entry.key or ""
+        ours = name.upper().startswith(PREFIX)
+        if entry.error or (ours and entry.value is None):
+            raise SettingsError(f"{file}: line {line}: expected NAME=value, with both quotes or none")
+        if ours and name not in SETTINGS:
+            raise SettingsError(
+                f"{file}: line {line}: {name} is not a setting of mesobot{_did_you_mean(name.upper(), SETTINGS)}"
+            )
+        if ours:
+            found[name] = (entry.value or "").strip(), line
+    return found
+
+
+def _read_text(file: Path, kind: type[MesobotError]) -> str:
+    """Return a file's text, a byte order mark left out; raises `kind` naming file and line."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise kind(f"{file} cannot be read: {error.strerror}") from None
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise kind(f"{file}: line {line}: this is not UTF-8: save the file as UTF-8") from None
+
+
+# --- saying what is wrong ---------------------------------------------------------------------------------------------
+
+_A_DATE = "expected a date like 2026-12-24"
+_A_NUMBER = "expected a number"
+_EXPECTED = {
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number, without quotes",
+    "int_from_float": "expected a whole number",
+    "float_parsing": _A_NUMBER,
+    "float_type": _A_NUMBER,
+    "decimal_parsing": _A_NUMBER + " such as 140 or 99.50",
+    "decimal_type": _A_NUMBER + " such as 140 or 99.50",
+    "decimal_max_places": "expected at most {decimal_places} digits after the point",
+    "finite_number": _A_NUMBER,
+    "greater_than": _A_NUMBER + " above {gt:g}",
+    "greater_than_equal": _A_NUMBER + " of at least {ge:g}",
+    "less_than_equal": _A_NUMBER + " of at most {le:g}",
+    "string_type": "expected a text in quotes",
+    "string_too_short": "must not be empty",
+    "string_too_long": "expected at most {max_length} characters",
+    "date_parsing": _A_DATE,
+    "date_type": _A_DATE,
+    "date_from_datetime_parsing": _A_DATE,
+    "date_from_datetime_inexact": _A_DATE,
+    "time_parsing": "expected a time like 09:30",
+    "time_type": "expected a time like 09:30",
+    "tuple_type": 'expected a list, such as ["one", "two"]',
+    "model_type": "expected a section with keys of its own",
+    "path_type": "expected a path in quotes",
+    "literal_error": "expected {expected}",
+}
+"""Pydantic's kinds of errors, in words for a person; what is not here keeps pydantic's own."""
+
+_SHOWN = 60
+"""Characters of a bad value that are shown."""
+
+
+def _expected(problem: Any, *, secret: bool = False) -> str:
+    """Say what was expected, and what was found unless it is a `secret`."""
+    kind, value = problem["type"], problem["input"]
+    if kind == "tuple_type" and isinstance(value, dict):
+        return f"expected a list: write its heading as [[{problem['loc'][-1]}]]"
+    if kind == "model_type" and isinstance(value, list):
+        return f"expected one section: write its heading as [{problem['loc'][-1]}]"
+    said = _EXPECTED.get(kind, str(problem["msg"]).removeprefix("Value error, ")).format(**problem.get("ctx", {}))
+    if kind == "string_too_long":
+        return f"{said}, got {len(value)}"
+    if secret or kind == "string_too_short" or isinstance(value, dict | list):
+        return said
+    return f"{said}, got {_shown(value)}"
+
+
+def _shown(value: object) -> str:
+    """Return a value as its owner wrote it, cut short, with anything like a token left out."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = re.sub(r"[0-9]{5,}:[A-Za-z0-9_-]{10,}", "(a token)", text)
+    text = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    return repr(text) if isinstance(value, str) else text
+
+
+def _and_more(others: Collection[object]) -> str:
+    return f" (and {len(others)} more like this)" if others else ""
+
+
+def _did_you_mean(name: str, known: Collection[str]) -> str:
+    likely = get_close_matches(name, known, 1)
+    return f" (did you mean {likely[0]}?)" if likely else f"; known are {', '.join(sorted(known))}"
 
 
 # --- clinic.toml ------------------------------------------------------------------------------------------------------
 
 
 def _zone(value: str) -> str:
-    if value not in available_timezones():
-        raise ValueError("expected an IANA time zone such as Europe/London")
+    zones = available_timezones()
+    if value not in zones:
+        likely = next((zone for zone in zones if zone.casefold() == value.casefold()), "Europe/London")
+        raise ValueError(f"expected an IANA time zone such as {likely}")
     return value
+
+
+def _country(value: str) -> str:
+    if value not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("expected the two capital letters of a country, such as GB for the United Kingdom")
+    return value
+
+
+def _currency(value: str) -> str:
+    if not is_currency(value):
+        raise ValueError("expected the three capital letters of a currency, such as GBP or EUR")
+    return value
+
+
+def _printable(value: str) -> str:
+    """Refuse control characters, which Telegram does not take, other than line breaks."""
+    if any(unicodedata.category(char) == "Cc" and char != "\n" for char in value):
+        raise ValueError("expected a text without control characters")
+    return value
+
+
+_SPAN = re.compile(r"\s*(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})\s*")
 
 
 def _span(value: Any) -> Any:
     """Read "09:00-17:30"."""
-    if not isinstance(value, str):
+    if isinstance(value, dict | Span):
         return value
-    opens, dash, closes = value.partition("-")
+    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
     try:
-        span = {"opens": time.fromisoformat(opens.strip()), "closes": time.fromisoformat(closes.strip())}
+        first, then, last, end = map(int, match.groups() if match else ())
+        return {"opens": time(first, then), "closes": time(last, end)}
     except ValueError:
-        span = {}
-    if not dash or not span:
-        raise ValueError('expected a span like "09:00-17:30"')
-    return span
+        raise ValueError('expected a span like "09:00-17:30"') from None
+
+
+def _pair(value: Any) -> Any:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError("expected the shortest and the longest time in weeks, like [2, 4]")
+    return value
 
 
 def _language(value: str) -> str:
@@ -157,10 +314,16 @@ def _language(value: str) -> str:
     return value
 
 
-Text = Annotated[str, Field(min_length=1, max_length=300)]
-Weeks = Annotated[int, Field(ge=1, le=52)]
-Hours = Annotated[int, Field(ge=0, le=24 * 60)]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,23}$")]
+Text = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_printable)]
+Note = Annotated[str, Field(max_length=120), AfterValidator(_printable)]
+Story = Annotated[str, Field(max_length=600), AfterValidator(_printable)]
+Whole = Annotated[int, Strict()]
+"""In a TOML file a number has no quotes, and true is none."""
+Weeks = Annotated[Whole, Field(ge=1, le=52)]
+Hours = Annotated[Whole, Field(ge=0, le=24 * 60)]
+Slug = Annotated[
+    str, _like(r"[a-z0-9][a-z0-9-]{0,23}", "at most 24 small letters, digits and dashes, such as face-neck")
+]
 Url = Annotated[str, AfterValidator(_http_url)]
 
 
@@ -209,7 +372,7 @@ class Closed(Plain):
 
     first: date
     last: date
-    reason: str = ""
+    reason: Note = ""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -236,7 +399,13 @@ class Address(Plain):
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
     map: Url | None = None
     """A map link of the clinic's own choice, instead of OpenStreetMap at the coordinates."""
-    directions: Annotated[str, Field(max_length=600)] = ""
+    directions: Story = ""
+
+    @model_validator(mode="after")
+    def _both_coordinates(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("expected both latitude and longitude, or neither")
+        return self
 
     @property
     def map_url(self) -> str | None:
@@ -253,7 +422,7 @@ class Practitioner(Plain):
     id: Slug
     name: Text
     role: Text
-    about: Annotated[str, Field(max_length=600)] = ""
+    about: Story = ""
 
 
 class Treatment(Plain):
@@ -261,11 +430,11 @@ class Treatment(Plain):
 
     id: Slug
     name: Text
-    minutes: Annotated[int, Field(ge=5, le=480)]
-    price: Annotated[Decimal, Field(ge=0, decimal_places=2)] | None = None
+    minutes: Annotated[Whole, Field(ge=5, le=480)]
+    price: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=2)] | None = None
     """In the clinic's currency; without one, the price is asked of the clinic."""
-    price_note: Annotated[str, Field(max_length=120)] = ""
-    interval_weeks: tuple[Weeks, Weeks] = (2, 4)
+    price_note: Note = ""
+    interval_weeks: Annotated[tuple[Weeks, Weeks], BeforeValidator(_pair)] = (2, 4)
     """Shortest and longest time between two sessions of a course (packaged default: the article's 2 to 4 weeks)."""
 
     @model_validator(mode="after")
@@ -279,7 +448,7 @@ class Payment(Plain):
     """How patients pay."""
 
     methods: tuple[Text, ...]
-    note: Annotated[str, Field(max_length=600)] = ""
+    note: Story = ""
 
 
 class Aftercare(Plain):
@@ -302,14 +471,14 @@ class Privacy(Plain):
     """The legal person."""
     contact: Text
     policy: Url | None = None
-    chat_days: Annotated[int, Field(ge=1, le=730)] = 90
+    chat_days: Annotated[Whole, Field(ge=1, le=730)] = 90
     """Days after which questions and messages are deleted."""
 
 
 class Visits(Plain):
     """Rules about visits."""
 
-    notice_hours: Annotated[int, Field(ge=0, le=168)] = 24
+    notice_hours: Annotated[Whole, Field(ge=0, le=168)] = 24
     """A visit is moved or cancelled at the latest this long before it."""
 
 
@@ -325,9 +494,9 @@ class Clinic(Plain):
 
     name: Text
     zone: Annotated[str, AfterValidator(_zone)]
-    country: Annotated[str, Field(pattern="^[A-Z]{2}$")]
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
-    emergency: Annotated[str, Field(pattern=r"^\d{2,6}$")]
+    country: Annotated[str, AfterValidator(_country)]
+    currency: Annotated[str, AfterValidator(_currency)]
+    emergency: Annotated[str, _like(r"[0-9]{2,6}", "the digits of a telephone number, such as 112")]
     """The local emergency number, such as 112."""
     language: Annotated[str, AfterValidator(_language)] = "en"
     """For staff, and for patients whose own language is not there."""
@@ -417,19 +586,14 @@ def find_clinic(settings: Settings, folder: Path) -> Path | None:
 def load_clinic(file: Path | None) -> Clinic:
     """Read clinic.toml, or the packaged sample for None; raises ClinicError naming file and key or line."""
     name = str(file) if file else "the packaged sample clinic.toml"
+    text = _read_text(file, ClinicError) if file else sample_clinic()
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8") if file else sample_clinic())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ClinicError(f"{name} cannot be read: {error}") from error
+        clinic = Clinic.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise ClinicError(f"{name} is not valid TOML: {error}") from error
-    try:
-        clinic = Clinic.model_validate(values)
+        said, _, place = str(error).removesuffix(")").rpartition(" (at ")
+        raise ClinicError(f"{name}: {place}: this is not TOML: {said}") from None
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise ClinicError(f"{name}: {key + ': ' if key else ''}{_problem(problem)}{more}") from None
+        raise ClinicError(f"{name}: {first_problem(error)}") from None
     folder = clinic.content.folder
     if folder is None:
         return clinic
@@ -437,3 +601,48 @@ def load_clinic(file: Path | None) -> Clinic:
     if not absolute.is_dir():
         raise ClinicError(f"{name}: content.folder: {absolute} is not a folder")
     return clinic.model_copy(update={"content": Content(folder=absolute)})
+
+
+def first_problem(error: ValidationError) -> str:
+    """Say what is wrong with a clinic's first bad key, and how many more there are."""
+    # A mistyped key is why another is missing, so it comes first.
+    problem, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    return f"{_at_key(problem)}{_and_more(others)}"
+
+
+def _at_key(problem: Any) -> str:
+    key = _key(problem["loc"])
+    match problem["type"]:
+        case "missing":
+            return f"{key} is missing"
+        case "extra_forbidden":
+            *section, name = problem["loc"]
+            return f"{key} is not a key mesobot knows{_did_you_mean(str(name), _keys(Clinic, section))}"
+        case _:
+            return f"{key + ': ' if key else ''}{_expected(problem)}"
+
+
+def _key(place: Collection[str | int]) -> str:
+    """Return a key as "treatments, entry 2: minutes"."""
+    said = ""
+    for part in place:
+        if isinstance(part, int):
+            said += f", entry {part + 1}"
+        else:
+            said += (": " if ", entry" in said else ".") * bool(said) + part
+    return said
+
+
+def _keys(model: type[BaseModel], section: Collection[str | int]) -> Collection[str]:
+    """Return the keys that may stand in a section of `model`."""
+    for name in section:
+        if isinstance(name, str) and name in model.model_fields:
+            model = next(_models(model.model_fields[name].annotation), model)
+    return model.model_fields
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)

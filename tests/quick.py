@@ -86,7 +86,9 @@ class Scripted:
 
     def said(self, chat_id: int) -> list[str]:
         """Return the texts that were sent to a chat, in order."""
-        return [params["text"] for method, params in self.calls if params.get("chat_id") == chat_id and "text" in params]
+        return [
+            params["text"] for method, params in self.calls if params.get("chat_id") == chat_id and "text" in params
+        ]
 
 
 def taken(message_id: int = 1) -> Answer:
@@ -108,7 +110,6 @@ def _nursery() -> None:
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
-            os.setsid()
             _live()
         print(child, flush=True)  # noqa: T201  the test reads it
         _, status = os.waitpid(child, 0)

@@ -1,6 +1,7 @@
 """The embedded Telegram keeps Telegram's promises: real python-telegram-bot clients on both wires, and refusals."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from bot.sandbox.params import MAX_PHOTO, MAX_UPLOAD
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.telegram import Call, Chat, ConnectionDropped, NoAnswer, Reply, Telegram, Upload, User
 from bot.sandbox.wire import BASE_FILE_URL, BASE_URL, SandboxRequest
+from bot.sandbox.world import Files
 
 TOKEN = "700:AAtoken"
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -400,10 +402,66 @@ async def test_the_page_sees_and_acts(telegram: Telegram, ana: User, page: Page)
     assert (await page.post("/sandbox/users", {"first_name": "Bo"}))[1]["first_name"] == "Bo"
 
 
+async def test_everything_the_page_can_do(telegram: Telegram, ana: User, page: Page) -> None:
+    keyboard = {"keyboard": [["Yes", {"text": "Here", "request_location": True}]]}
+    await ask(telegram, "sendMessage", chat_id=ana.id, text="Well?", reply_markup=keyboard)
+    assert (await page.get(f"/sandbox/chats/{ana.id}/messages"))[1]["reply_keyboard"]["keyboard"][0][0]["text"] == "Yes"
+    said = await telegram.send_text(ana.id, "helo")
+    wav = {"content": base64.b64encode(b"RIFF").decode(), "mime_type": "audio/wav", "file_name": "v.wav", "duration": 2}
+    for order in (
+        {"do": "press", "text": "Yes"},
+        {"do": "press", "text": "Here"},
+        {"do": "edit", "message_id": said["message_id"], "text": "hello"},
+        {"do": "contact"},
+        {"do": "location", "latitude": 1.5, "longitude": 2.5},
+        {"do": "voice", **wav},
+        {"do": "document"},
+        {"do": "sticker", "emoji": "🌿"},
+        {"do": "block"},
+        {"do": "unblock"},
+        {"do": "start", "payload": "visit-7"},
+    ):
+        assert await page.post("/sandbox/act", {"user": ana.id, **order}) == (200, {"ok": True, "answer": None})
+    _, shown = await page.get(f"/sandbox/chats/{ana.id}/messages")
+    media = [message["media"] for message in shown["messages"] if message["media"]]
+    kinds = ["location", "contact", "location", "voice", "document", "sticker"]
+    assert [item["kind"] for item in media] == kinds
+    assert (media[3]["duration"], media[5]["emoji"]) == (2, "🌿")
+    assert (await page.get(media[3]["url"])) == (200, b"RIFF")
+    texts = [message.get("text") for message in shown["messages"] if not message["media"]]
+    assert texts == ["/start", "Well?", "hello", "Yes", "/start visit-7"]
+    assert not ana.blocked
+    for wrong in ({"do": "press", "text": "No"}, {"do": "photo", "content": "?"}, {"do": "text", "text": " "}, {}):
+        assert (await page.post("/sandbox/act", {"user": ana.id, **wrong}))[0] == 400
+    assert (await page.get("/sandbox/chats/1/messages"))[0] == 400
+    assert (await page.get("/sandbox/files/gone"))[0] == 404
+    assert (await page.get("/"))[0] == 200
+
+
+async def test_the_page_learns_that_the_server_is_another(telegram: Telegram, ana: User, page: Page) -> None:
+    assert (await page.get(f"/sandbox/events?after={telegram.seq + 100}"))[1]["state"] is True
+
+
+async def test_groups_as_the_page_shows_them(telegram: Telegram, ana: User, staff: Chat, page: Page) -> None:
+    await telegram.join(staff.id, ana.id)
+    await telegram.leave(staff.id, ana.id)
+    new = await telegram.upgrade_group(staff.id)
+    _, shown = await page.get(f"/sandbox/chats/{staff.id}/messages")
+    assert [message["service"] for message in shown["messages"]] == [
+        "Rose created the group",
+        "Rose added Ana",
+        "Ana left the group",
+        "The group became a supergroup",
+    ]
+    _, state = await page.get("/sandbox/state")
+    assert [chat["id"] for chat in state["chats"] if chat["type"] != "private"] == [new.id]
+
+
 async def test_the_page_moves_the_clock_and_plants_faults(telegram: Telegram, ana: User, page: Page) -> None:
     _, moved = await page.post("/sandbox/clock", {"advance_seconds": 3600})
     assert moved == {"now": "2026-03-02T10:00:00+00:00", "next": "2026-03-03T09:00:00+00:00"}
     assert (await page.post("/sandbox/clock", {"to": "next"}))[1]["now"] == "2026-03-03T09:00:00+00:00"
+    assert (await page.post("/sandbox/faults", {"kind": "earthquake"}))[0] == 400
     _, planted = await page.post("/sandbox/faults", {"kind": "502", "method": "sendMessage", "times": 2})
     assert [fault["kind"] for fault in planted["faults"]] == ["502"]
     assert await refusal(telegram, "sendMessage", chat_id=ana.id, text="x") == "Bad Gateway"
@@ -442,6 +500,14 @@ async def test_all_four_ways_of_passing_parameters(telegram: Telegram, ana: User
                 assert answer.status == 200, await answer.text()
         async with client.get(f"{server.url}/bot1:wrong/getMe") as answer:
             assert await answer.json() == {"ok": False, "error_code": 401, "description": "Unauthorized"}
+        async with client.post(url, data="{", headers={"Content-Type": "application/json"}) as answer:
+            assert (await answer.json())["description"] == "Bad Request: can't parse JSON object"
+        async with client.post(url, json=[]) as answer:
+            assert answer.status == 400
+        async with client.post(url, data=bytes(MAX_UPLOAD + 2**20 + 1)) as answer:
+            assert (await answer.json())["description"] == "Request Entity Too Large"
+        async with client.get(f"{server.url}/file/bot{TOKEN}/gone") as answer:
+            assert answer.status == 404
         async with client.post(f"{server.url}/bot{TOKEN}/nothing") as answer:
             assert await answer.json() == {"ok": False, "error_code": 404, "description": "Not Found"}
     history = telegram.history(ana.id)[1:]
@@ -466,7 +532,7 @@ async def test_the_server_stops_while_requests_hang(telegram: Telegram, ana: Use
             held = asyncio.create_task(client.get(f"{server.url}/bot{TOKEN}/getMe"))
             await telegram.wait_until(lambda: telegram.calls[-1].method == "getMe")
             page = asyncio.create_task(client.get(f"{server.url}/sandbox/events?after={telegram.seq}"))
-            while not telegram.waiting:
+            while not telegram.waiting:  # noqa: ASYNC110 - that a request has arrived is no event of Telegram's
                 await asyncio.sleep(0)
         assert (await (await poll).json())["result"] == []
         assert (await page).status == 200
@@ -639,6 +705,96 @@ async def test_refused_files(telegram: Telegram, ana: User) -> None:
         "Bad Request: wrong file identifier/HTTP URL specified"
     )
     assert await refusal(telegram, "getFile", file_id="gone") == "Bad Request: invalid file_id"
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "said"),
+    [
+        ("sendContact", {"first_name": "A"}, "phone number is empty"),
+        ("sendContact", {"phone_number": "1"}, "first name is empty"),
+        ("sendLocation", {"latitude": 1}, "longitude is empty"),
+        ("sendLocation", {"latitude": 91, "longitude": 0}, "wrong location specified"),
+        ("sendVenue", {"latitude": 1, "longitude": 1, "title": "A"}, "venue address is empty"),
+        ("sendChatAction", {"action": "sleeping"}, "wrong parameter action in request"),
+        ("sendMediaGroup", {}, "media is empty"),
+        ("sendMediaGroup", {"media": [{"type": "photo"}] * 11}, "there must be 1 to 10 media in the album"),
+        ("sendMediaGroup", {"media": [{"type": "voice"}]}, "can't use the media of the specified type in the album"),
+        ("sendMediaGroup", {"media": [{"type": "photo", "media": "attach://x"}]}, "there is no photo in the request"),
+        ("sendPhoto", {"photo": "https://a.bc/d.png"}, "failed to get HTTP URL content"),
+        ("sendMessage", {"text": "\ud83d"}, "strings must be encoded in UTF-8"),
+        ("sendMessage", {"text": "&" * 35_001, "parse_mode": "HTML"}, "message is too long"),
+        ("sendMessage", {"text": "x", "entities": {}}, "expected an Array of MessageEntity"),
+        ("sendMessage", {"text": "x", "entities": [5]}, "can't parse MessageEntity: Object expected"),
+        ("copyMessage", {"from_chat_id": "{ana}", "message_id": 99}, "message to copy not found"),
+        ("copyMessage", {"from_chat_id": "{staff}", "message_id": 1}, "message can't be copied"),
+        ("forwardMessage", {"from_chat_id": "{ana}", "message_id": 99}, "message to forward not found"),
+        ("editMessageText", {"inline_message_id": "1", "text": "x"}, "MESSAGE_ID_INVALID"),
+        ("editMessageMedia", {"message_id": 1}, "media is empty"),
+        ("deleteMessages", {}, "message identifiers are not specified"),
+        ("deleteMessages", {"message_ids": list(range(101))}, "too many message identifiers specified"),
+        ("pinChatMessage", {"message_id": 99}, "message to pin not found"),
+        ("unpinChatMessage", {}, "message to unpin not found"),
+        (
+            "pinChatMessage",
+            {"chat_id": "{staff}", "message_id": 1},
+            "not enough rights to manage pinned messages in the chat",
+        ),
+        ("setMessageReaction", {"message_id": 99, "reaction": []}, "message to react not found"),
+        ("setMessageReaction", {"message_id": 2, "reaction": [{"type": "emoji"}]}, "REACTION_INVALID"),
+        ("setMyCommands", {"commands": [{"command": "Book", "description": "x"}]}, "BOT_COMMAND_INVALID"),
+        ("setMyCommands", {"commands": [{"command": "book", "description": ""}]}, "BOT_COMMAND_DESCRIPTION_INVALID"),
+        ("setMyCommands", {"commands": [{}] * 101}, "BOT_COMMANDS_TOO_MUCH"),
+        ("setMyCommands", {"scope": {}}, "can't parse BotCommandScope: Can't find field \"type\""),
+        ("setMyShortDescription", {"short_description": "x" * 121}, "bot short description is too long"),
+        ("setChatMenuButton", {"menu_button": {"type": "bell"}}, "can't parse menu button: Unsupported type specified"),
+        ("setWebhook", {"url": "ftp://a.bc"}, "bad webhook: An HTTPS URL must be provided for webhook"),
+        ("setWebhook", {"url": "https://a.bc", "secret_token": "a b"}, "secret token contains unallowed characters"),
+        ("getChatMember", {"user_id": 5}, "user not found"),
+        ("getChatAdministrators", {}, "there are no administrators in the private chat"),
+        ("leaveChat", {}, "chat member status can't be changed in private chats"),
+        ("getFile", {}, "file_id not specified"),
+    ],
+)
+async def test_other_refusals(
+    telegram: Telegram, staff: Chat, ana: User, *, method: str, params: dict[str, Any], said: str
+) -> None:
+    ids = {"{ana}": ana.id, "{staff}": staff.id}
+    known = {name: ids.get(value, value) if isinstance(value, str) else value for name, value in params.items()}
+    assert await refusal(telegram, method, **{"chat_id": ana.id, **known}) == f"Bad Request: {said}"
+
+
+async def test_accepts_every_kind_of_markup_and_entity(telegram: Telegram, ana: User) -> None:
+    for markup in (
+        {"force_reply": True, "input_field_placeholder": "Name", "selective": True},
+        {"remove_keyboard": True},
+        {"keyboard": [[{"text": "Here", "request_location": True}]], "is_persistent": True},
+        {"inline_keyboard": []},
+        {
+            "inline_keyboard": [
+                [{"text": "site", "url": "https://a.bc/"}, {"text": "app", "web_app": {"url": "https://a.bc"}}],
+                [{"text": "copy", "copy_text": {"text": "c"}}, {"text": "find", "switch_inline_query": ""}],
+                [{"text": "me", "url": f"tg://user?id={ana.id}"}],
+            ]
+        },
+    ):
+        sent = await ask(telegram, "sendMessage", chat_id=ana.id, text="x", reply_markup=markup)
+        assert sent.get("reply_markup", {}) == (markup if markup.get("inline_keyboard") else {})
+    entities = [
+        {"type": "text_link", "offset": 0, "length": 1, "url": "http://a.bc/"},
+        {"type": "text_mention", "offset": 2, "length": 1, "user": ana.as_dict()},
+        {"type": "pre", "offset": 4, "length": 1, "language": "c"},
+        {"type": "custom_emoji", "offset": 6, "length": 1, "custom_emoji_id": "7"},
+    ]
+    sent = await ask(telegram, "sendMessage", chat_id=ana.id, text="a b c d", entities=json.dumps(entities))
+    assert sent["entities"] == entities
+
+
+async def test_old_files_give_way(telegram: Telegram, ana: User) -> None:
+    telegram.files = Files(limit=10)
+    first = await telegram.send_file(ana.id, "document", b"12345678", name="a.txt")
+    second = await telegram.send_file(ana.id, "document", b"12345678", name="b.txt")
+    assert await refusal(telegram, "getFile", file_id=first["document"]["file_id"]) == "Bad Request: invalid file_id"
+    assert (await ask(telegram, "getFile", file_id=second["document"]["file_id"]))["file_size"] == 8
 
 
 async def test_a_tap_is_answered_once_and_in_time(telegram: Telegram, ana: User, clock: MovableClock) -> None:

@@ -27,7 +27,7 @@ class Kept:
 
 def keep(session: Session, updates: Iterable[Mapping[str, Any]], *, now: datetime) -> list[Kept]:
     """Keep those of `updates` (as Telegram sent them) that are not known yet, and return them in order."""
-    fresh = {raw["update_id"]: raw for raw in updates if isinstance(raw.get("update_id"), int)}
+    fresh = {raw["update_id"]: raw for raw in updates if _is_id(raw.get("update_id"))}
     if not fresh:
         return []
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
@@ -35,7 +35,7 @@ def keep(session: Session, updates: Iterable[Mapping[str, Any]], *, now: datetim
         {
             "update_id": update_id,
             "lane": lane_of(raw),
-            "payload": json.dumps(raw, ensure_ascii=False, separators=(",", ":")),
+            "payload": json.dumps(raw, separators=(",", ":")),  # in ASCII: half an emoji is no text to a database
             "state": "new",
             "attempts": 0,
             "received_at": now,
@@ -97,6 +97,11 @@ def lane_of(raw: Mapping[str, Any]) -> int:
         message = content.get("message") if isinstance(content, Mapping) else None
         for holder, name in ((content, "chat"), (message, "chat"), (content, "from"), (content, "user")):
             place = holder.get(name) if isinstance(holder, Mapping) else None
-            if isinstance(place, Mapping) and isinstance(place.get("id"), int):
+            if isinstance(place, Mapping) and _is_id(place.get("id")):
                 return int(place["id"])
     return 0
+
+
+def _is_id(value: object) -> bool:
+    """True for a number that a database can hold."""
+    return isinstance(value, int) and -(2**63) <= value < 2**63

@@ -5,6 +5,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+import structlog
+
+log = structlog.get_logger()
+
 Job = TypeVar("Job")
 
 SIDE_BY_SIDE = 32
@@ -59,6 +63,8 @@ class Lanes(Generic[Job]):
                 job = queue.popleft()
                 try:
                     await self._handle(job)
+                except Exception as error:  # whatever became of this job, the lane goes on with the next
+                    log.error("lane.job_failed", lane=lane, error=type(error).__name__)
                 finally:
                     self._count -= 1
                     async with self._room:

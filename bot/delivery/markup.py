@@ -1,8 +1,8 @@
 """Telegram's HTML dialect, read the way the Bot API reads it: text, entities and lengths in UTF-16 code units.
 
 What is sent with parse_mode HTML is not HTML: a handful of tags, four named characters, and everything else is refused
-(a tag) or left as it stands (a named character such as &nbsp;). Offsets and lengths count UTF-16 code units, and
-the limits hold after parsing. Wording and order of the refusals are those of the public Bot API server.
+(a tag; here the new tg-time, too) or left as it stands (a named character such as &nbsp;). Offsets and lengths count
+UTF-16 code units, and the limits hold after parsing. The refusals are worded as the public Bot API server words them.
 """
 
 import re

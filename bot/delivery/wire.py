@@ -134,11 +134,10 @@ class Wire:
         status, body = await self._transport.exchange(method, params or {}, files or {}, seconds)
         try:
             answer = json.loads(body)
-            ok = answer["ok"]
+            if answer["ok"]:
+                return answer["result"]
         except (ValueError, TypeError, KeyError):
             raise Uncertain(f"HTTP {status} without a Bot API answer") from None
-        if ok:
-            return answer["result"]
         code = int(answer.get("error_code", status))
         if code >= 500:
             raise Uncertain(f"HTTP {code}")

@@ -175,21 +175,22 @@ def _entity(item: Json, length: int) -> Entity:
     kind = item.get("type")
     if kind not in _ENTITY_TYPES:
         raise Refusal("can't parse MessageEntity: Unsupported type specified")
-    offset, size = item.get("offset"), item.get("length")
-    for name, value in (("offset", offset), ("length", size)):
-        if not isinstance(value, int):
-            raise Refusal(f"can't parse MessageEntity: Can't find field \"{name}\"")
-    assert isinstance(offset, int)  # noqa: S101 - tells the type checker what the loop above made sure of
-    assert isinstance(size, int)  # noqa: S101 - likewise
-    if offset < 0 or size < 0:
-        name, value = ("offset", offset) if offset < 0 else ("length", size)
-        raise Refusal(f"receive an entity with incorrect {name} {value}")
+    offset, size = (_units(item, name) for name in ("offset", "length"))
     if offset >= length:
         raise Refusal(f"entity begins after the end of the text at UTF-16 offset {offset}")
     if offset + size > length:
         beyond = f"ends after the end of the text at UTF-16 offset {offset + size}"
         raise Refusal(f"entity beginning at UTF-16 offset {offset} {beyond}")
     return Entity(kind, offset, size, **_details(kind, item))
+
+
+def _units(item: Json, name: str) -> int:
+    value = item.get(name)
+    if not isinstance(value, int):
+        raise Refusal(f"can't parse MessageEntity: Can't find field \"{name}\"")
+    if value < 0:
+        raise Refusal(f"receive an entity with incorrect {name} {value}")
+    return value
 
 
 def _details(kind: str, item: Json) -> Json:

@@ -40,13 +40,7 @@ class People(World):
         self, user_id: int, text: str, *, chat_id: int | None = None, reply_to: int | None = None
     ) -> Json:
         """Write `text` into a chat (the private one with the bot by default) and return the message."""
-        marked = with_found(markup.tidy(text))
-        if not marked.text:
-            raise ValueError("an app sends no empty message")
-        content: Json = {"text": marked.text}
-        if marked.entities:
-            content["entities"] = described(self, marked.entities)
-        return self._say(user_id, chat_id, content, reply_to)
+        return self._say(user_id, chat_id, self._typed(text), reply_to)
 
     async def start(self, user_id: int, payload: str = "") -> Json:
         """Press Start (a deep link's `payload` rides along), which also lifts a block; returns the message."""
@@ -149,19 +143,28 @@ class People(World):
     async def send_anonymously(self, chat_id: int, text: str, *, reply_to: int | None = None) -> Json:
         """Write into a group as an administrator who stays anonymous, and return the message."""
         chat = self.chats[chat_id]
-        content = {"sender_chat": chat.as_dict(), "text": text}
+        content = {"sender_chat": chat.as_dict(), **self._typed(text)}
         return self._speak(chat, ANONYMOUS_ADMIN, content, reply_to)
 
     async def post(self, chat_id: int, text: str) -> Json:
         """Post into a channel and return the message."""
         chat = self.chats[chat_id]
-        message = self.show(chat, None, {"sender_chat": chat.as_dict(), "text": text})
+        message = self.show(chat, None, {"sender_chat": chat.as_dict(), **self._typed(text)})
         self.notify_message(chat, message, "channel_post")
         return message
 
     def send_raw_update(self, update: Json) -> int:
         """Queue an update as it stands, however broken, and return its id (given one unless it has one)."""
         return self.feed.add_raw(update)
+
+    def _typed(self, text: str) -> Json:
+        """Return text as somebody typed it: trimmed, with the entities that Telegram finds by itself."""
+        marked = with_found(markup.tidy(text))
+        if not marked.text:
+            raise ValueError("an app sends no empty message")
+        if not marked.entities:
+            return {"text": marked.text}
+        return {"text": marked.text, "entities": described(self, marked.entities)}
 
     def _say(self, user_id: int, chat_id: int | None, content: Json, reply_to: int | None) -> Json:
         user, chat = self.user(user_id), self.chats[chat_id or user_id]

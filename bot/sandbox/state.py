@@ -121,7 +121,7 @@ class World:
         message |= {"chat": chat.as_dict(), "date": self.now(), **content}
         chat.messages[message["message_id"]] = message
         if len(chat.messages) > _MAX_SHOWN:
-            del chat.messages[next(iter(chat.messages))]
+            self.remove(chat, next(iter(chat.messages)))
         self.changed(chat)
         return message
 
@@ -140,10 +140,15 @@ class World:
         """Take a message off the chat, if it is there."""
         if chat.messages.pop(message_id, None) is not None:
             chat.keyboards.pop(message_id, None)
+            chat.reactions.pop(message_id, None)
+            if message_id in chat.pinned:
+                chat.pinned.remove(message_id)
             self.changed(chat)
 
     def history(self, chat_id: int) -> list[Json]:
-        """Return the messages as the chat shows them, oldest first; reply keyboards stand in reply_markup too."""
+        """Return the messages as the chat shows them, oldest first (read them only: they are the stand-in's own); reply
+        keyboards, which the Bot API never returns, stand in reply_markup too.
+        """
         chat = self.chats[chat_id]
         if not chat.keyboards:
             return list(chat.messages.values())
