@@ -57,7 +57,7 @@ async def demo(settings: Settings, clinic: Clinic, *, port: int, browser: bool, 
         asyncio.get_running_loop().add_signal_handler(one, stopped.set)
     clock = MovableClock(ticking=True)
     token = f"1000000001:{secrets.token_urlsafe(26)}"
-    telegram = Telegram(token, clock)
+    telegram = Telegram(token, clock, first_name=clinic.name)
     for name, language in PATIENTS:
         telegram.add_user(name, language_code=language)
     control = Control(clock, clinic.zone)

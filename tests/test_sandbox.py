@@ -343,6 +343,8 @@ class Page:
 class Control:
     """A hand on the test's clock."""
 
+    zone = "Europe/London"
+
     def __init__(self, clock: MovableClock) -> None:
         self._clock = clock
         self.due: datetime | None = START + timedelta(days=1)
@@ -483,7 +485,9 @@ async def test_other_sites_may_not_act(telegram: Telegram, ana: User, page: Page
     assert not ana.blocked
 
 
-async def test_all_four_ways_of_passing_parameters(telegram: Telegram, ana: User, page: Page) -> None:
+async def test_all_four_ways_of_passing_parameters(
+    telegram: Telegram, ana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with SandboxServer(telegram) as server, aiohttp.ClientSession() as client:
         url = f"{server.url}/bot{TOKEN}/SENDmessage"
         markup = json.dumps({"inline_keyboard": [[{"text": "a", "callback_data": "b"}]]})
@@ -504,7 +508,8 @@ async def test_all_four_ways_of_passing_parameters(telegram: Telegram, ana: User
             assert (await answer.json())["description"] == "Bad Request: can't parse JSON object"
         async with client.post(url, json=[]) as answer:
             assert answer.status == 400
-        async with client.post(url, data=bytes(MAX_UPLOAD + 2**20 + 1)) as answer:
+        monkeypatch.setattr("bot.sandbox.server._MAX_BODY", 1000)
+        async with client.post(url, data=bytes(1001)) as answer:
             assert (await answer.json())["description"] == "Request Entity Too Large"
         async with client.get(f"{server.url}/file/bot{TOKEN}/gone") as answer:
             assert answer.status == 404
@@ -759,12 +764,12 @@ async def test_other_refusals(
     telegram: Telegram, staff: Chat, ana: User, *, method: str, params: dict[str, Any], said: str
 ) -> None:
     ids = {"{ana}": ana.id, "{staff}": staff.id}
-    known = {name: ids.get(value, value) if isinstance(value, str) else value for name, value in params.items()}
+    known: dict[str, Any] = {name: ids.get(str(value), value) for name, value in params.items()}
     assert await refusal(telegram, method, **{"chat_id": ana.id, **known}) == f"Bad Request: {said}"
 
 
 async def test_accepts_every_kind_of_markup_and_entity(telegram: Telegram, ana: User) -> None:
-    for markup in (
+    markups: list[dict[str, Any]] = [
         {"force_reply": True, "input_field_placeholder": "Name", "selective": True},
         {"remove_keyboard": True},
         {"keyboard": [[{"text": "Here", "request_location": True}]], "is_persistent": True},
@@ -776,7 +781,8 @@ async def test_accepts_every_kind_of_markup_and_entity(telegram: Telegram, ana: 
                 [{"text": "me", "url": f"tg://user?id={ana.id}"}],
             ]
         },
-    ):
+    ]
+    for markup in markups:
         sent = await ask(telegram, "sendMessage", chat_id=ana.id, text="x", reply_markup=markup)
         assert sent.get("reply_markup", {}) == (markup if markup.get("inline_keyboard") else {})
     entities = [

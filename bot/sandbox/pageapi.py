@@ -25,6 +25,11 @@ _FILES = ("photo", "voice", "document", "sticker", "video", "audio", "animation"
 class DemoControl(Protocol):
     """The demo's hand on the clock."""
 
+    @property
+    def zone(self) -> str:
+        """The clinic's zone (IANA name), in which the page shows times."""
+        ...
+
     def now(self) -> datetime:
         """Return the application's present instant, aware."""
         ...
@@ -92,6 +97,7 @@ class PageApi:
                 "now": self._now().isoformat(),
                 "next_due": await self._next_due(),
                 "clock": self._control is not None,
+                "zone": self._control.zone if self._control else None,
                 "bot": {**telegram.bot_dict, "commands": self._commands()},
                 "users": [_person(user) for user in telegram.users.values()],
                 "chats": [self._chat(chat) for chat in telegram.chats.values() if chat.migrated_to is None],
@@ -264,7 +270,7 @@ def _message(chat: Chat, message: Json) -> Json:
     shown["entities"] = message.get("entities") or message.get("caption_entities") or []
     shown["reply_to_message"] = None
     if replied := message.get("reply_to_message"):
-        text = replied.get("text") or replied.get("caption") or next(iter(_media(replied) or {"": ""}.values()))
+        text = replied.get("text") or replied.get("caption") or (_media(replied) or {}).get("kind", "")
         shown["reply_to_message"] = {"message_id": replied["message_id"], "text": text, "from": _sender(replied)}
     shown["media"] = _media(message)
     shown["reactions"] = chat.reactions.get(message["message_id"], [])
