@@ -6,6 +6,7 @@ given.
 
 import argparse
 import asyncio
+import io
 import json
 import os
 import signal
@@ -16,12 +17,15 @@ from pathlib import Path
 from bot import config
 from bot.clock import SystemClock
 from bot.config import Clinic, Settings
-from bot.errors import MesobotError
+from bot.errors import MesobotError, SettingsError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     os.umask(0o077)  # what this program writes is for its owner alone
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without a letter must not end the program
     args = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = args.command
     try:
@@ -46,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
 
     demo = commands.add_parser("demo", help="try it in a browser, without Telegram")
-    demo.add_argument("--port", type=int, default=8090, help="port on 127.0.0.1 (default 8090; 0 takes a free one)")
+    demo.add_argument("--port", type=_port, default=8090, help="port on 127.0.0.1 (default 8090; 0 takes a free one)")
     demo.add_argument("--no-browser", action="store_true", help="do not open a browser")
     demo.add_argument("--database", type=Path, help="keep the demo's data in this SQLite file")
     demo.set_defaults(command=_demo)
@@ -64,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--batch", type=Path, metavar="FILE", help='JSON lines with "text" and optionally "lang" (- for standard input)'
     )
-    ask.add_argument("--lang", help="language of the question, such as en")
+    ask.add_argument("--lang", help="language of the questions, such as en (default: the clinic's)")
     ask.set_defaults(command=_ask)
 
     content = commands.add_parser("content", help="the FAQ's texts").add_subparsers(required=True, metavar="COMMAND")
@@ -85,12 +89,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _port(value: str) -> int:
+    if not value.isdecimal() or int(value) > 65535:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 65535, got {value!r}")
+    return int(value)
+
+
+def _folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        raise SettingsError("the folder you are in does not exist any more: change to another one") from None
+
+
 def _settings() -> Settings:
-    return config.load_settings(os.environ, Path.cwd())
+    return config.load_settings(os.environ, _folder())
 
 
 def _clinic(settings: Settings) -> Clinic:
-    file = config.find_clinic(settings, Path.cwd())
+    file = config.find_clinic(settings, _folder())
     if file is None:
         print(
             "mesobot: no clinic.toml here, so the invented sample clinic is used; `mesobot init` writes yours",
@@ -128,13 +145,13 @@ def _demo(args: argparse.Namespace) -> int:
 def _init(args: argparse.Namespace) -> int:
     from bot.setup import init  # noqa: PLC0415
 
-    return init(Path.cwd(), force=args.force)
+    return init(_folder(), force=args.force)
 
 
 def _doctor(_: argparse.Namespace) -> int:
     from bot.doctor import doctor  # noqa: PLC0415
 
-    return asyncio.run(doctor(os.environ, Path.cwd(), SystemClock()))
+    return asyncio.run(doctor(os.environ, _folder(), SystemClock()))
 
 
 def _ask(args: argparse.Namespace) -> int:
@@ -143,14 +160,14 @@ def _ask(args: argparse.Namespace) -> int:
     if (args.question is None) == (args.batch is None):
         print('mesobot: ask "a question", or ask --batch FILE', file=sys.stderr)
         return 2
-    settings = _settings()
-    asker = Asker(_clinic(settings), SystemClock())
-    if args.batch is not None:
-        for text, language in read_batch(args.batch):
-            print(json.dumps(asker.ask(text, language), ensure_ascii=False), flush=True)
-        return 0
-    reply = asker.ask(args.question, args.lang)
-    print(json.dumps(reply, ensure_ascii=False) if args.json else asker.shown(args.question, args.lang))
+    questions = [(args.question, None)] if args.batch is None else read_batch(args.batch)
+    asker = Asker(_clinic(_settings()), SystemClock())
+    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
+    for text, language in questions:
+        if args.json or args.batch is not None:
+            print(json.dumps(asker.ask(text, language or args.lang), ensure_ascii=plain), flush=True)
+        else:
+            print(asker.shown(text, language or args.lang))
     return 0
 
 
@@ -163,7 +180,7 @@ def _content_check(_: argparse.Namespace) -> int:
     for finding in findings:
         print(f"{finding.gravity.value}: {finding.place}: {finding.text}")
     errors = sum(finding.gravity is Gravity.ERROR for finding in findings)
-    print(f"{errors} errors, {len(findings) - errors} warnings")
+    print(f"errors: {errors}, warnings: {len(findings) - errors}")
     return 1 if errors else 0
 
 

@@ -1,6 +1,7 @@
 """The composition root: settings, clinic, database, clock and a transport become a running application."""
 
 import asyncio
+import contextlib
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,9 +22,10 @@ from bot.delivery.lanes import Lanes
 from bot.delivery.limiter import Limiter, Rate
 from bot.delivery.messages import Kind, Message
 from bot.delivery.poller import ALLOWED_UPDATES, Poller, pauses
-from bot.delivery.wire import Transport, Wire, WireError
+from bot.delivery.wire import Refusal, Transport, Wire, WireError
 from bot.errors import SettingsError
 from bot.store.database import Database, Session, is_passing
+from bot.store.models import Fact
 from bot.wording import facts, front, staff
 from bot.wording.speech import Speeches
 from faq import content
@@ -39,6 +41,9 @@ log = structlog.get_logger()
 
 MOST_WAITING = 2000
 """Updates that may wait in memory before fetching pauses; they are all in the inbox."""
+
+TOLD_STAFF_CHAT = "staff chat setting"
+"""The staff group that the settings named last: Telegram may have given the group a new id since, which counts."""
 
 FLUSH_SECONDS = 0.25
 """How long a tap that wrote nothing may wait to be marked as handled."""
@@ -133,9 +138,10 @@ class App:
             on_moved=lambda session, old, new: staffroom.moved(session, old, new, clock.now()),
         )
         self.claim_code: str | None = None
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._lanes: Lanes[Kept] = Lanes(self._handle)
         self._handled: list[int] = []
+        self._doubtful: set[int] = set()
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._tasks: list[asyncio.Task[None]] = []
         database.on_owed = self.dispatcher.wake
@@ -149,7 +155,7 @@ class App:
         """Reach Telegram, take up what an earlier run left behind, and begin; raises SettingsError for a bad token."""
         await self._open_edge()
         self.claim_code = await self.database.transaction(self._appoint_staff)
-        await self._subscribe()
+        subscribed = await self._subscribe()
         self._scheduler.add_job(
             self._sweep, "interval", hours=1, coalesce=True, max_instances=1, misfire_grace_time=None
         )
@@ -159,6 +165,8 @@ class App:
             self._lanes.put(kept.lane, kept)
         if self.settings.webhook_url is None:
             self._tasks.append(asyncio.create_task(Poller(self.wire, self.take).run()))
+        if not subscribed:
+            self._tasks.append(asyncio.create_task(self._subscribe_at_last()))
         self._tasks.append(asyncio.create_task(self._introduce()))
 
     async def take(self, batch: list[dict[str, Any]]) -> None:
@@ -168,13 +176,15 @@ class App:
 
         def keep(session: Session) -> list[Kept]:
             inbox.finish_all(session, handled, now)
-            return inbox.keep(session, batch, now=now)
+            return inbox.keep(session, batch, now=now, doubtful=self._doubtful)
 
         try:
             fresh = await self.database.transaction(keep)
-        except Exception:
+        except BaseException:  # being cancelled, too: what is marked twice does no harm, what is not comes again
             self._handled += handled
+            self._doubtful.update(raw["update_id"] for raw in batch)
             raise
+        self._doubtful.difference_update(raw["update_id"] for raw in batch)
         for kept in fresh:
             self._lanes.put(kept.lane, kept)
         await self._lanes.until_fewer_than(MOST_WAITING)
@@ -189,7 +199,7 @@ class App:
 
     async def stop(self) -> None:
         """Stop taking updates, finish what is under way, record it, and let go of everything."""
-        self._stopping = True
+        self._stopping.set()
         for task in self._tasks[1:]:
             task.cancel()
         await asyncio.gather(*self._tasks[1:], return_exceptions=True)
@@ -216,21 +226,39 @@ class App:
 
     def _appoint_staff(self, session: Session) -> str | None:
         """Return a code with which a group can claim to be the staff group, where there is none yet."""
-        if self.settings.staff_chat is not None:
+        told = session.get(Fact, TOLD_STAFF_CHAT)
+        if self.settings.staff_chat is not None and (told is None or told.value != str(self.settings.staff_chat)):
             staffroom.appoint(session, self.settings.staff_chat, self.clock.now())
+            session.merge(Fact(name=TOLD_STAFF_CHAT, value=str(self.settings.staff_chat)))
         return staffroom.new_code(session) if staffroom.chat(session) is None else None
 
-    async def _subscribe(self) -> None:
-        """Tell Telegram how updates are to come."""
+    async def _subscribe(self) -> bool:
+        """Tell Telegram how updates are to come; False where that is worth another try.
+
+        Raises SettingsError where Telegram refuses the webhook's address.
+        """
+        method, params = "deleteWebhook", {}
+        if self.settings.webhook_url is not None and self.settings.webhook_secret is not None:
+            secret = self.settings.webhook_secret.get_secret_value()
+            method = "setWebhook"
+            params = {"url": self.settings.webhook_url, "secret_token": secret, "allowed_updates": ALLOWED_UPDATES}
         try:
-            if self.settings.webhook_url is None:
-                await self.wire.call("deleteWebhook")
-            elif self.settings.webhook_secret is not None:
-                secret = self.settings.webhook_secret.get_secret_value()
-                params = {"url": self.settings.webhook_url, "secret_token": secret, "allowed_updates": ALLOWED_UPDATES}
-                await self.wire.call("setWebhook", params)
+            await self.wire.call(method, params)
+        except Refusal as refusal:
+            log.error("telegram.not_subscribed", code=refusal.code)
+            if method == "setWebhook" and refusal.code == 400:
+                raise SettingsError(f"MESOBOT_WEBHOOK_URL: Telegram answers {refusal.description!r}") from None
+            return refusal.retry_after is None
         except WireError as error:
             log.warning("telegram.not_subscribed", error=type(error).__name__)
+            return False
+        return True
+
+    async def _subscribe_at_last(self) -> None:
+        for pause in pauses():
+            await asyncio.sleep(pause)
+            if await self._subscribe():
+                return
 
     async def _introduce(self) -> None:
         """Tell Telegram which commands there are; a failure only costs the list of commands."""
@@ -255,13 +283,22 @@ class App:
                     return
             else:
                 return self._note_handled(kept.update_id)
-            if self._stopping:
+            if await self._stopped_within(pause):
                 return  # it is in the inbox
-            await asyncio.sleep(pause)
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        """Wait, but no longer than the program runs; True where it is to stop."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        return self._stopping.is_set()
 
     async def _stumbled(self, kept: Kept, error: Exception) -> bool:
         """Record a failure; True while the update is to be tried again."""
         log.error("update.failed", update=kept.update_id, error=type(error).__name__, at=_place(error))
+        if kept.update_id in self.desk.marked:  # it is done; what failed was a courtesy, such as stopping a spinner
+            self._note_handled(kept.update_id)
+            return False
         if is_passing(error):
             return True
         try:
@@ -302,6 +339,7 @@ class App:
         try:
             await self.database.transaction(lambda session: inbox.finish_all(session, handled, self.clock.now()))
         except Exception as error:
+            self._handled += handled  # the next batch, or the stop, marks them
             log.warning("inbox.not_marked", count=len(handled), error=type(error).__name__)
 
     async def _sweep(self) -> None:

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from bot.app import build_libraries, build_reader, build_speeches
 from bot.clock import Clock
@@ -50,21 +50,29 @@ class Asker:
 
 
 def read_batch(file: Path) -> Iterator[tuple[str, str | None]]:
-    """Yield (text, language) of each JSON line; raises SettingsError naming file and line of a bad one."""
+    """Open `file` (- is standard input) and return (text, language) of each JSON line, as it comes; raises
+    SettingsError naming file and line of a bad one."""
+    if str(file) == "-":
+        return _entries(sys.stdin.buffer, "standard input")
     try:
-        lines = sys.stdin if str(file) == "-" else file.open(encoding="utf-8")
+        return _entries(file.open("rb"), str(file))
     except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _entries(lines: BinaryIO, name: str) -> Iterator[tuple[str, str | None]]:
     with lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                yield _entry(line, f"{file}: line {number}")
+                yield _entry(line, f"{name}: line {number}")
 
 
-def _entry(line: str, place: str) -> tuple[str, str | None]:
+def _entry(line: bytes, place: str) -> tuple[str, str | None]:
     try:
-        entry = json.loads(line)
-    except ValueError:
+        entry = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise SettingsError(f"{place}: this is not UTF-8") from None
+    except (ValueError, RecursionError):
         raise SettingsError(f"{place}: expected one JSON object") from None
     if not isinstance(entry, dict) or not isinstance(entry.get("text"), str):
         raise SettingsError(f'{place}: expected a JSON object with "text"')

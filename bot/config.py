@@ -60,7 +60,7 @@ def _http_url(value: str) -> str:
 
 def _api_root(value: str) -> str:
     url = _http_url(value)
-    if re.search(r"/bot[^/]*$", url):
+    if re.search(r"/bot([0-9]+:[^/]*)?$", url):
         raise ValueError("expected the server's root, without /bot and the token")
     return url
 
@@ -230,7 +230,10 @@ def _expected(problem: Any, *, secret: bool = False) -> str:
         return f"expected a list: write its heading as [[{problem['loc'][-1]}]]"
     if kind == "model_type" and isinstance(value, list):
         return f"expected one section: write its heading as [{problem['loc'][-1]}]"
-    said = _EXPECTED.get(kind, str(problem["msg"]).removeprefix("Value error, ")).format(**problem.get("ctx", {}))
+    if kind in _EXPECTED:
+        said = _EXPECTED[kind].format(**problem.get("ctx", {}))
+    else:
+        said = str(problem["msg"]).removeprefix("Value error, ")
     if kind == "string_too_long":
         return f"{said}, got {len(value)}"
     if secret or kind == "string_too_short" or isinstance(value, dict | list):
@@ -247,11 +250,11 @@ def _shown(value: object) -> str:
 
 
 def _and_more(others: Collection[object]) -> str:
-    return f" (and {len(others)} more like this)" if others else ""
+    return f" (and {len(others)} more)" if others else ""
 
 
 def _did_you_mean(name: str, known: Collection[str]) -> str:
-    likely = get_close_matches(name, known, 1)
+    likely = get_close_matches(name, known, 1, cutoff=0.75)
     return f" (did you mean {likely[0]}?)" if likely else f"; known are {', '.join(sorted(known))}"
 
 
@@ -279,8 +282,8 @@ def _currency(value: str) -> str:
 
 
 def _printable(value: str) -> str:
-    """Refuse control characters, which Telegram does not take, other than line breaks."""
-    if any(unicodedata.category(char) == "Cc" and char != "\n" for char in value):
+    """Refuse control characters, which Telegram does not take, other than line breaks and tabs."""
+    if any(unicodedata.category(char) == "Cc" and char not in "\n\t" for char in value):
         raise ValueError("expected a text without control characters")
     return value
 
@@ -624,12 +627,12 @@ def _at_key(problem: Any) -> str:
 
 def _key(place: Collection[str | int]) -> str:
     """Return a key as "treatments, entry 2: minutes"."""
-    said = ""
+    said, joint = "", ""
     for part in place:
         if isinstance(part, int):
-            said += f", entry {part + 1}"
+            said, joint = f"{said}, entry {part + 1}", ": "
         else:
-            said += (": " if ", entry" in said else ".") * bool(said) + part
+            said, joint = f"{said}{joint}{part}", "."
     return said
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import signal
+import socket
 import tempfile
 import webbrowser
 from datetime import datetime, timedelta
@@ -49,8 +50,18 @@ class Control:
         return await self.app.database.read(outbox.next_due) if self.app is not None else None
 
 
+def _try_port(port: int) -> None:
+    """Raise SettingsError where `port` of 127.0.0.1 cannot be served: the server itself would end the program."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
+        advice = "stop what uses it, or choose another with --port"
+        raise SettingsError(f"port {port} cannot be used, {reason}: {advice}") from None
+
+
 async def demo(settings: Settings, clinic: Clinic, *, port: int, browser: bool, database: Path | None) -> int:
-    """Serve the demo on 127.0.0.1 until it is interrupted; raises SettingsError where the port is taken."""
+    """Serve the demo on 127.0.0.1 until a signal stops it; raises SettingsError where the port is taken."""
     logs.configure("WARNING")
     stopped = asyncio.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
@@ -64,18 +75,16 @@ async def demo(settings: Settings, clinic: Clinic, *, port: int, browser: bool, 
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mesobot-demo-"))
         file = database or Path(folder) / "demo.db"
-        try:
-            server = await stack.enter_async_context(SandboxServer(telegram, port=port, control=control))
-        except (OSError, SystemExit):
-            raise SettingsError(f"port {port} is taken: stop what uses it, or choose another with --port") from None
+        _try_port(port)
+        server = await stack.enter_async_context(SandboxServer(telegram, port=port, control=control))
         store = Database(parse_url(f"sqlite:///{file}"))
         stack.callback(store.close)
-        store.migrate()
         group = telegram.add_group("Clinic staff", [telegram.add_user(name) for name in STAFF])
         settings = settings.model_copy(
             update={"token": SecretStr(token), "api_url": server.url, "webhook_url": None, "staff_chat": group.id}
         )
         app = App(settings, clinic, store, clock, HttpTransport(server.url, token))
+        store.migrate()
         await app.start()
         stack.push_async_callback(app.stop)
         control.app = app

@@ -4,7 +4,8 @@ import asyncio
 import stat
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ from faq.check import Gravity
 
 CLOCK_TOLERANCE = 60.0
 """Seconds by which the machine's clock may differ from Telegram's before reminders come noticeably wrong."""
+RECENT = timedelta(hours=1)
+"""A webhook's failure longer ago, with no update waiting, is over."""
+PATIENCE = 10.0
+"""Seconds to wait for an answer."""
 
 
 class Mark(StrEnum):
@@ -79,15 +84,16 @@ async def examine(environ: Mapping[str, str], folder: Path, clock: Clock) -> Asy
 def _permissions(settings: Settings, folder: Path) -> Iterator[Finding]:
     files = [folder / ".env"]
     if settings.database_url.startswith("sqlite"):
-        files.append(Path(settings.database_url.partition("///")[2]))
+        database = settings.database_url.partition("///")[2].partition("?")[0]
+        files += [Path(database + suffix) for suffix in ("", "-wal", "-shm")]
     for file in files:
-        if not file.exists():
+        if not file.is_file():
             continue
         mode = stat.S_IMODE(file.stat().st_mode)
         if mode & 0o077:
             yield Finding(Mark.WRONG, "file permissions", f"others can read {file} ({mode:o})", f"chmod 600 {file}")
         else:
-            yield Finding(Mark.OK, "file permissions", f"{file} is readable by its owner only")
+            yield Finding(Mark.OK, "file permissions", f"{file} is readable by its owner alone")
 
 
 def _clinic(settings: Settings, folder: Path) -> Iterator[tuple[Finding, Clinic | None]]:
@@ -95,7 +101,7 @@ def _clinic(settings: Settings, folder: Path) -> Iterator[tuple[Finding, Clinic 
         file = config.find_clinic(settings, folder)
         clinic = config.load_clinic(file)
     except MesobotError as error:
-        yield Finding(Mark.WRONG, "clinic.toml", str(error), "correct that key"), None
+        yield Finding(Mark.WRONG, "clinic.toml", str(error), "correct that file, or that setting"), None
         return
     if file is None:
         text = "there is none, so the invented sample clinic is used"
@@ -104,6 +110,8 @@ def _clinic(settings: Settings, folder: Path) -> Iterator[tuple[Finding, Clinic 
         yield Finding(Mark.OK, "clinic.toml", f"{clinic.name}, {clinic.zone}"), clinic
     missing = [key for key in ("address", "payment") if getattr(clinic, key) is None]
     missing += [key for key in ("treatments", "practitioners") if not getattr(clinic, key)]
+    if not any(clinic.hours.on(weekday) for weekday in range(7)):
+        missing.append("hours")
     if missing:
         text = f"nothing under {', '.join(missing)}: such questions go to staff"
         yield Finding(Mark.WARNING, "clinic.toml", text, "fill it in, and patients are answered at once"), clinic
@@ -113,7 +121,7 @@ def _content(clinic: Clinic, clock: Clock) -> Finding:
     try:
         findings = check_content(clinic, clock)
     except MesobotError as error:
-        return Finding(Mark.WRONG, "content", str(error), "correct that file")
+        return Finding(Mark.WRONG, "content", str(error), "correct that file, and try `mesobot content check`")
     errors = [finding for finding in findings if finding.gravity is Gravity.ERROR]
     if errors:
         first = f"{errors[0].place}: {errors[0].text}"
@@ -133,20 +141,30 @@ async def _telegram(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
         return
     wire = Wire(HttpTransport(settings.api_url, settings.token.get_secret_value()))
     try:
-        me = await wire.call("getMe", seconds=10)
+        me = await wire.call("getMe", seconds=PATIENCE)
         yield Finding(Mark.OK, "token", f"Telegram knows the bot as @{me.get('username')}")
         yield _groups(me)
         yield await _clock(settings, clock)
-        yield _webhook(settings, await wire.call("getWebhookInfo", seconds=10))
+        yield _webhook(settings, await wire.call("getWebhookInfo", seconds=PATIENCE), clock)
         async for finding in _staff(settings, wire):
             yield finding
     except Refusal as refusal:
-        yield Finding(Mark.WRONG, "token", f"Telegram refuses it ({refusal.code})", "copy it again from @BotFather")
+        yield _refused(settings, refusal)
     except WireError as error:
         text = f"{settings.api_url} cannot be reached ({type(error).__name__})"
         yield Finding(Mark.WRONG, "network", text, "check the internet connection, a firewall, or MESOBOT_API_URL")
     finally:
         await wire.close()
+
+
+def _refused(settings: Settings, refusal: Refusal) -> Finding:
+    if refusal.code not in (401, 404):
+        text = f"{settings.api_url} answers with an error ({refusal.code})"
+        return Finding(Mark.WRONG, "network", text, "try again in a few minutes")
+    advice = "copy it again from @BotFather"
+    if settings.api_url != config.DEFAULT_API_URL:
+        advice += ", or correct MESOBOT_API_URL"
+    return Finding(Mark.WRONG, "token", f"Telegram refuses it ({refusal.code})", advice)
 
 
 def _groups(me: Mapping[str, Any]) -> Finding:
@@ -157,13 +175,10 @@ def _groups(me: Mapping[str, Any]) -> Finding:
 
 async def _clock(settings: Settings, clock: Clock) -> Finding:
     """Compare the machine's clock with the Date header of the Bot API server."""
-    async with aiohttp.ClientSession() as session, session.get(f"{settings.api_url}/") as answer:
-        header = answer.headers.get("Date")
-    if header is None:
-        return Finding(
-            Mark.WARNING, "clock", "the Bot API server does not say what time it is", "check it with `date -u`"
-        )
-    theirs = datetime.strptime(header, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+    theirs = await _server_time(f"{settings.api_url}/")
+    if theirs is None:
+        text = "the Bot API server does not say what time it is"
+        return Finding(Mark.WARNING, "clock", text, "check it with `date -u`")
     off = abs((clock.now() - theirs).total_seconds())
     if off > CLOCK_TOLERANCE:
         return Finding(
@@ -175,19 +190,29 @@ async def _clock(settings: Settings, clock: Clock) -> Finding:
     return Finding(Mark.OK, "clock", "agrees with Telegram's")
 
 
-def _webhook(settings: Settings, info: Mapping[str, Any]) -> Finding:
+async def _server_time(url: str) -> datetime | None:
+    timeout = aiohttp.ClientTimeout(total=PATIENCE)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(url, allow_redirects=False) as answer,
+        ):
+            header = answer.headers.get("Date", "")
+            return parsedate_to_datetime(header).astimezone(UTC)
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return None
+
+
+def _webhook(settings: Settings, info: Mapping[str, Any], clock: Clock) -> Finding:
     url, wanted = info.get("url") or None, settings.webhook_url
     pending = info.get("pending_update_count", 0)
     if url != wanted:
-        state = "a webhook is set at Telegram" if url else "no webhook is set at Telegram"
+        state = f"Telegram sends updates to {url}" if url else "no webhook is set at Telegram"
         return Finding(Mark.WARNING, "webhook", f"{state}, unlike here", "`mesobot run` sets that right when it starts")
-    if info.get("last_error_message"):
-        return Finding(
-            Mark.WRONG,
-            "webhook",
-            f"Telegram's last try failed: {info['last_error_message']}",
-            "see that the address is reachable",
-        )
+    failed = datetime.fromtimestamp(info.get("last_error_date", 0), UTC)
+    if info.get("last_error_message") and (pending or clock.now() - failed < RECENT):
+        text = f"Telegram's last try failed: {info['last_error_message']}; {pending} updates wait"
+        return Finding(Mark.WRONG, "webhook", text, f"see that {url} is reachable and leads to {settings.listen}")
     return Finding(Mark.OK, "webhook", f"{'set' if url else 'none, the bot polls'}; {pending} updates wait")
 
 
@@ -199,21 +224,28 @@ async def _staff(settings: Settings, wire: Wire) -> AsyncIterator[Finding]:
         )
         return
     try:
-        chat = await wire.call("getChat", {"chat_id": chat_id}, seconds=10)
+        chat = await wire.call("getChat", {"chat_id": chat_id}, seconds=PATIENCE)
     except Refusal as refusal:
         text = f"the bot cannot see the group {chat_id} ({refusal.code})"
-        yield Finding(Mark.WRONG, "staff chat", text, "add the bot to the group again, or correct MESOBOT_STAFF_CHAT")
+        advice = "add the bot to the group again, or correct MESOBOT_STAFF_CHAT"
+        if refusal.migrate_to is not None:
+            text, advice = f"the group {chat_id} has a new id", f"set MESOBOT_STAFF_CHAT={refusal.migrate_to}"
+        yield Finding(Mark.WRONG, "staff chat", text, advice)
         return
     yield Finding(Mark.OK, "staff chat", f"the group {chat.get('title', chat_id)!r}")
 
 
 def _known_staff_chat(settings: Settings) -> int | None:
-    url = parse_url(settings.database_url)
+    """Return the group that the database names; None where there is no database that can be asked."""
+    try:
+        url = parse_url(settings.database_url)
+    except MesobotError:
+        return None  # the database's own finding says so
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         return None
     database = Database(url)
     try:
-        return database.read_now(staffroom.chat) if database.schema() else None
+        return database.read_now(staffroom.chat) if database.schema() == SCHEMA else None
     except MesobotError:
         return None
     finally:

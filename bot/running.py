@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import Iterable
 
 import structlog
@@ -27,16 +28,32 @@ async def run(settings: Settings, clinic: Clinic, *, stop_on: Iterable[signal.Si
     stopped = asyncio.Event()
     for one in stop_on:
         asyncio.get_running_loop().add_signal_handler(one, stopped.set)
+    if settings.webhook_url:
+        _try_listen(settings.listen)
     database = Database(parse_url(settings.database_url))
     try:
-        database.migrate()
         transport = HttpTransport(settings.api_url, settings.token.get_secret_value())
         app = App(settings, clinic, database, SystemClock(), transport)
-        if await _started(app, stopped):
-            await _serve(app, settings, stopped)
+        database.migrate()  # only now, so that a broken text leaves no database behind
+        try:
+            if await _started(app, stopped):
+                await _serve(app, settings, stopped)
+        finally:
+            await app.stop()
     finally:
         database.close()
+    log.info("bot.stopped")
     return 0
+
+
+def _try_listen(listen: str) -> None:
+    """Raise SettingsError where HOST:PORT cannot be served: the webhook's server itself would end the program."""
+    host, _, port = listen.rpartition(":")
+    try:
+        socket.create_server((host, int(port))).close()
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
+        raise SettingsError(f"MESOBOT_LISTEN: {listen} cannot be listened on: {reason}") from None
 
 
 async def _started(app: App, stopped: asyncio.Event) -> bool:
@@ -69,6 +86,4 @@ async def _serve(app: App, settings: Settings, stopped: asyncio.Event) -> None:
             secret = settings.webhook_secret.get_secret_value()
             await stack.enter_async_context(serving(settings.listen, settings.webhook_url, secret, app.take))
         await stopped.wait()
-    log.info("bot.stopping")
-    await app.stop()
-    log.info("bot.stopped")
+        log.info("bot.stopping")

@@ -1,31 +1,32 @@
 """`mesobot init`: a few questions, and then clinic.toml and .env are there."""
 
+import json
 import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from bot.config import Clinic, Settings
+from bot.config import Clinic, Settings, first_problem
 from bot.errors import SettingsError
 
 TEMPLATE = """\
 # What the bot knows about the clinic. `mesobot doctor` checks it; the README explains every key.
 
-name = {name_}
-zone = {zone_}
-country = {country_}
-currency = {currency_}
-emergency = {emergency_}
+name = {name}
+zone = {zone}
+country = {country}
+currency = {currency}
+emergency = {emergency}
 language = "en"
 
 [contact]
-phone = {phone_}
+phone = {phone}
 
 [privacy]
-controller = {controller_}
-contact = {contact_}
+controller = {controller}
+contact = {contact}
 
 # Fill in what you want patients to be told at once; what is left out goes to your staff.
 #
@@ -70,6 +71,13 @@ QUESTIONS = (
     ("controller", "Who is responsible for patients' data (the legal person)", ""),
     ("contact", "Where patients write about their data (an e-mail address)", ""),
 )
+"""Key, question, and what an empty answer means in the United Kingdom."""
+
+EXAMPLE = {
+    "name": "Clinic", "country": "GB", "zone": "Europe/London", "currency": "GBP", "emergency": "112",
+    "phone": "+44 20 7946 0958", "controller": "Clinic", "contact": "Clinic",
+}  # fmt: skip
+"""Stands for what is not answered yet, so that each answer can be checked when it is given."""
 
 
 def init(folder: Path, *, force: bool, ask: Ask = input) -> int:
@@ -79,49 +87,49 @@ def init(folder: Path, *, force: bool, ask: Ask = input) -> int:
         if file.exists() and not force:
             raise SettingsError(f"{file} exists already: edit it, or repeat with --force to replace it")
     try:
-        given = _ask_clinic(ask)
+        clinic = _clinic_toml(_ask_clinic(ask))
         token = _ask_token(ask)
     except EOFError:
         raise SettingsError("init asks questions: run it in a terminal; nothing was written") from None
-    _write(files[0], TEMPLATE.format(**given, **{f"{key}_": _toml(value) for key, value in given.items()}))
-    _write(files[1], f"MESOBOT_TOKEN={token}\n" if token else "# MESOBOT_TOKEN=123456:ABC...   from @BotFather\n")
+    except UnicodeDecodeError:
+        raise SettingsError("init reads UTF-8, and an answer was something else; nothing was written") from None
+    settings = f"MESOBOT_TOKEN={token}\n" if token else "# MESOBOT_TOKEN=123456:ABC...   from @BotFather\n"
+    _write(dict(zip(files, (clinic, settings), strict=True)))
     _say(f"Written: {files[0]} and {files[1]}.", "Next: `mesobot doctor`, then `mesobot run`.")
     return 0
 
 
 def _ask_clinic(ask: Ask) -> dict[str, str]:
-    given: dict[str, str] = {}
+    given = dict(EXAMPLE)
     for key, question, default in QUESTIONS:
-        given[key] = _asked(ask, question, default)
-    while problem := _problem(given):
-        key, text = problem
-        question = next(question for name, question, _ in QUESTIONS if name == key)
-        _say(f"  {text}")
-        given[key] = _asked(ask, question, "")
+        here = default if given["country"] == "GB" else ""
+        hint = f" [{here}]" if here else ""
+        problem: str | None = "?"
+        while problem:
+            answer = ask(f"{question}{hint}: ").strip() or here
+            given[key] = answer.upper() if key in ("country", "currency") else answer
+            problem = _problem(given)
+            if problem:
+                _say(f"  {problem}")
     return given
 
 
-def _asked(ask: Ask, question: str, default: str) -> str:
-    hint = f" [{default}]" if default else ""
-    while True:
-        if answer := ask(f"{question}{hint}: ").strip() or default:
-            return answer
-
-
-def _problem(given: dict[str, str]) -> tuple[str, str] | None:
-    """Return the first answer that will not do, and why."""
+def _problem(given: Mapping[str, str]) -> str | None:
+    """Say why the clinic with these answers cannot be read."""
     try:
-        _clinic(given)
+        Clinic.model_validate(tomllib.loads(_clinic_toml(given)))
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = str(problem["loc"][-1]) if problem["loc"] else "phone"
-        return (key if key in given else "phone"), str(problem["msg"]).removeprefix("Value error, ")
+        return first_problem(error)
     return None
 
 
-def _clinic(given: dict[str, str]) -> Clinic:
-    values = tomllib.loads(TEMPLATE.format(**given, **{f"{key}_": _toml(value) for key, value in given.items()}))
-    return Clinic.model_validate(values)
+def _clinic_toml(given: Mapping[str, str]) -> str:
+    return TEMPLATE.format(**{key: _toml(value) for key, value in given.items()})
+
+
+def _toml(value: str) -> str:
+    """Return a TOML string: JSON's is one, but for the one control character that JSON lets stand."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _ask_token(ask: Ask) -> str:
@@ -137,15 +145,20 @@ def _ask_token(ask: Ask) -> str:
             return token
 
 
-def _toml(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{"".join(char for char in escaped if char.isprintable())}"'
-
-
-def _write(file: Path, text: str) -> None:
-    file.unlink(missing_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-        out.write(text)
+def _write(texts: Mapping[Path, str]) -> None:
+    """Write all the files, readable by their owner alone, or none; raises SettingsError."""
+    fresh = {file.with_name(f"{file.name}.new"): file for file in texts}
+    try:
+        for new, file in fresh.items():
+            new.unlink(missing_ok=True)
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+                out.write(texts[file])
+        for new, file in fresh.items():
+            new.replace(file)
+    except OSError as error:
+        for new in fresh:
+            new.unlink(missing_ok=True)
+        raise SettingsError(f"{' and '.join(map(str, texts))} cannot be written: {error.strerror}") from None
 
 
 def _say(*lines: str) -> None:

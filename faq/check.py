@@ -1,5 +1,6 @@
 """`mesobot content check`: what is wrong with the content, and what nobody has approved yet."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from faq.content import BLOCKS, MORE, PLACEHOLDERS, TOPIC_IDS, Library, Topic
 
 IN_A_CATEGORY = 10
 """Buttons that still make a menu."""
+
+_TAG = re.compile(r"<(?!https?:|mailto:)[A-Za-z/!][^>\n]*>")
+_BRACES = re.compile(r"\{[^{}\n]*\}|[{}]")
 
 
 class Gravity(StrEnum):
@@ -55,24 +59,26 @@ def _topic(topic: Topic, library: Library, values: Mapping[str, str]) -> Iterato
     for other in topic.front.related:
         if other == topic.id or other not in library.topics:
             yield error(f"related: {other!r} is not another topic")
-    for name in sorted(topic.placeholders - PLACEHOLDERS):
-        yield error(f"{{{name}}} is not a placeholder; known are {', '.join(sorted(PLACEHOLDERS))}")
-    if "<" in topic.body.replace(MORE, ""):
-        yield error("HTML tags are shown as text: use Markdown")
+    for braces in sorted(set(_BRACES.findall(topic.body)) - {f"{{{name}}}" for name in PLACEHOLDERS}):
+        yield error(f"{braces} is not a placeholder; known are {', '.join(sorted(PLACEHOLDERS))}")
+    if tag := _TAG.search(topic.body.replace(MORE, "", 1)):
+        yield error(f"{tag[0]} is shown as text: use Markdown, and {MORE} once")
     if not topic.body.partition(MORE)[0].strip():
         yield error("there is no short answer")
     if not topic.front.phrasings:
         yield Finding(Gravity.WARNING, str(topic.file), "there are no phrasings: only its title will be understood")
-    yield from map(error, _html(topic.answer(dict.fromkeys(BLOCKS, "…") | dict(values)) or ""))
+    yield from map(error, _html(topic.front.title, topic.answer(dict.fromkeys(BLOCKS, "…") | dict(values)) or ""))
 
 
-def _html(answer: str) -> Iterator[str]:
+def _html(title: str, answer: str) -> Iterator[str]:
     try:
         marked = parse(answer)
     except MarkupError as problem:
         yield f"Telegram would refuse it: {problem}"
         return
-    if (size := length(marked.text)) > TEXT_LIMIT:
+    if answer.count("<a ") > sum(entity.type == "text_link" for entity in marked.entities):
+        yield "a link leads nowhere, and Telegram would drop it: expected an address such as https://example.com"
+    if (size := length(f"{title}\n\n{marked.text}")) > TEXT_LIMIT:
         yield f"{size} characters are too long for a message of {TEXT_LIMIT}"
 
 

@@ -4,13 +4,15 @@
     faq/content/<language>/routes/<name>.md   phrasings of what is not a topic: bookings, small talk, ...
     faq/content/<language>/categories.yaml    the menu
 
-A clinic's own folder of the same shape is laid over the packaged one, file by file.
+A clinic's own folder of the same shape is laid over the packaged one, file by file. Other files, and those whose name
+begins with a dot, are no content.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -46,8 +48,10 @@ MORE = "<!-- more -->"
 """Parts the short answer from the rest."""
 
 _PLACEHOLDER = re.compile(r"\{([a-z_.]*)\}")
+_SLUG = r"^[a-z0-9][a-z0-9-]{0,31}$"
+_FRONT = re.compile(r"---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+Slug = Annotated[str, Field(pattern=_SLUG)]
 Phrasing = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
@@ -161,26 +165,31 @@ def packaged() -> Path:
 
 def load(folders: Sequence[Path], language: str) -> Library:
     """Read one language from `folders`, a later one laid over an earlier; raises ContentError naming file and key."""
-    files: dict[str, Path] = {}
-    for folder in folders:
-        root = folder / language
-        files |= {
-            str(file.relative_to(root)): file for file in sorted(root.rglob("*")) if file.suffix in (".md", ".yaml")
-        }
+    files = {name: file for folder in folders for name, file in _files(folder / language)}
     if "categories.yaml" not in files:
         raise ContentError(f"there is no {language}/categories.yaml in {', '.join(map(str, folders))}")
     categories = _categories(files.pop("categories.yaml"))
     topics: dict[str, Topic] = {}
     routes: list[RouteFront] = []
     for name, file in files.items():
-        if file.suffix != ".md":
-            continue
         if name.startswith("routes/"):
             routes.append(_read(file, RouteFront)[0])
         else:
             front, body = _read(file, Front)
             topics[file.stem] = Topic(file.stem, language, front, body, file)
     return Library(language, categories, topics, tuple(routes))
+
+
+def _files(root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield one folder's files of content, with their names below it; raises ContentError for an id that is none."""
+    for file in sorted((*root.glob("categories.yaml"), *root.glob("*.md"), *root.glob("routes/*.md"))):
+        if file.name.startswith("."):
+            continue  # an editor's or a system's own
+        if file.suffix == ".md" and not re.match(_SLUG, file.stem):
+            raise ContentError(
+                f"{file}: the file's name is the topic's id: expected {_WORDS['string_pattern_mismatch']}"
+            )
+        yield file.relative_to(root).as_posix(), file
 
 
 def render(markdown: str) -> str:
@@ -203,7 +212,7 @@ def _blocks(tokens: Sequence[Token]) -> str:
             case "inline":
                 out.append("".join(map(_inline, token.children or ())))
             case "list_item_open":
-                out.append("• ")
+                out.append(f"{token.info}. " if token.info else "• ")
             case "paragraph_close":
                 out.append("\n" if token.hidden else "\n\n")
             case "bullet_list_close" | "ordered_list_close":
@@ -223,6 +232,8 @@ def _inline(token: Token) -> str:
             return escape(token.content)
         case "code_inline":
             return f"<code>{escape(token.content)}</code>"
+        case "image":
+            return escape(token.content)  # a message of text shows no picture, but its words
         case "link_open":
             return f'<a href="{escape(str(token.attrGet("href")))}">'
         case kind:
@@ -230,41 +241,110 @@ def _inline(token: Token) -> str:
 
 
 def _categories(file: Path) -> tuple[Category, ...]:
-    entries = _yaml(file, file.read_text(encoding="utf-8"))
+    entries = _yaml(file, _text(file))
     if not isinstance(entries, list):
-        raise ContentError(f"{file}: expected a list of categories")
-    return tuple(_validate(file, Category, entry) for entry in entries)
+        raise ContentError(f"{file}: expected a list of categories, each beginning with - id:")
+    categories = tuple(_validate(file, Category, entry, (number,)) for number, entry in enumerate(entries))
+    ids = [category.id for category in categories]
+    if twice := next((one for one in ids if ids.count(one) > 1), None):
+        raise ContentError(f"{file}: the id {twice!r} is given twice")
+    return categories
 
 
 def _read(file: Path, model: type[Any]) -> tuple[Any, str]:
+    text = _text(file)
+    parts = _FRONT.match(text)
+    if not text.startswith("---"):
+        raise ContentError(f"{file}: line 1: expected ---, and then the front matter (title, category, ...)")
+    if parts is None:
+        raise ContentError(f"{file}: the line --- that ends the front matter is missing")
+    return _validate(file, model, _yaml(file, parts[1], first_line=1)), text[parts.end() :].strip()
+
+
+def _text(file: Path) -> str:
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ContentError(f"{file} cannot be read: {error}") from error
-    opening, _, rest = text.partition("---\n")
-    front, fence, body = rest.partition("\n---\n")
-    if opening.strip() or not fence:
-        raise ContentError(f"{file}: line 1: expected front matter between two lines of ---")
-    return _validate(file, model, _yaml(file, front, first_line=1)), body.strip()
+        content = file.read_bytes()
+    except OSError as error:
+        raise ContentError(f"{file} cannot be read: {error.strerror}") from None
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ContentError(f"{file}: line {line}: this is not UTF-8: save the file as UTF-8") from None
 
 
 def _yaml(file: Path, text: str, first_line: int = 0) -> Any:
     try:
-        return yaml.load(text, Loader=_LOADER)  # noqa: S506  a safe loader, the C one where it is built
+        return yaml.load(text, Loader=_Loader)  # noqa: S506  a safe one
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark.line if error.problem_mark else 0) + 1 + first_line
         raise ContentError(f"{file}: line {line}: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise ContentError(f"{file}: {error}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1 + first_line
+        raise ContentError(f"{file}: line {line}: {error.reason}") from None
 
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C one where it is built
+    """Reads YAML's safe part; a key given twice and an impossible date are errors that have a line."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+        keys: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in keys:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
+            keys.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # the 31st of February
+            raise yaml.constructor.ConstructorError(None, None, f"{node.value}: {error}", node.start_mark) from None
 
 
-def _validate(file: Path, model: type[Any], values: Any) -> Any:
+_A_TEXT = "a text: put quotes around it"
+_WORDS = {
+    "string_type": _A_TEXT,
+    "string_too_short": "a text that is not empty",
+    "string_too_long": "at most {max_length} characters",
+    "string_pattern_mismatch": "at most 32 small letters, digits and dashes, such as results-last",
+    "literal_error": "{expected}",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "date_type": "a date like 2026-12-24",
+    "date_parsing": "a date like 2026-12-24",
+    "date_from_datetime_parsing": "a date like 2026-12-24",
+    "date_from_datetime_inexact": "a date like 2026-12-24",
+    "tuple_type": "a list: one line each, beginning with -",
+    "too_short": "a list of at least {min_length}",
+    "model_type": "keys and values, such as title: What is it?",
+}
+"""What each kind of pydantic's errors means was expected, in words for a person."""
+
+
+def _validate(file: Path, model: type[BaseModel], values: Any, place: tuple[int, ...] = ()) -> Any:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        raise ContentError(f"{file}: {key + ': ' if key else ''}{problem['msg']}") from None
+        # A mistyped key is why another is missing, so it comes first.
+        problem, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+        more = f" (and {len(others)} more)" if others else ""
+        said = _problem((*place, *problem["loc"]), problem, model.model_fields)
+        raise ContentError(f"{file}: {said}{more}") from None
+
+
+def _problem(place: tuple[int | str, ...], problem: Any, known: Collection[str]) -> str:
+    key = "".join(
+        f"{', ' if at else ''}entry {part + 1}" if isinstance(part, int) else f"{': ' if at else ''}{part}"
+        for at, part in enumerate(place)
+    )
+    kind, value = problem["type"], problem["input"]
+    if kind == "missing":
+        return f"{key} is missing"
+    if kind == "extra_forbidden":
+        likely = get_close_matches(str(place[-1]), known, 1, cutoff=0.75)
+        hint = f" (did you mean {likely[0]}?)" if likely else f"; known are {', '.join(sorted(known))}"
+        return f"{key} is not a key mesobot knows{hint}"
+    expected = f"expected {_WORDS[kind]}".format(**problem.get("ctx", {})) if kind in _WORDS else problem["msg"]
+    got = "" if isinstance(value, dict | list | None) else f", got {str(value)[:60]!r}"
+    return f"{key + ': ' if key else ''}{expected}{got}"

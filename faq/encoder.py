@@ -9,17 +9,21 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
-from faq.tfidf import Floats
+Floats = NDArray[np.float32]
 
 FOLDER = Path(__file__).parent / "model"
 """Where the packaged weights and vocabulary live."""
 LONGEST = 128
 """Tokens of a text that are read, the two at its edges included."""
 _BATCH = 32
+_LONGEST_WORD = 100
 
 
 class EncoderUnavailable(Exception):
@@ -40,8 +44,9 @@ class WordPiece:
 
     def _pieces(self, word: str) -> list[int]:
         """The longest known beginnings of a word, one after the other; one unknown mark if they do not cover it."""
-        found, start = [], 0
-        while start < len(word):
+        found: list[int] = []
+        start = 0
+        while start < len(word) <= _LONGEST_WORD:
             for end in range(len(word), start, -1):
                 piece = self._ids.get(("##" if start else "") + word[start:end])
                 if piece is not None:
@@ -50,7 +55,7 @@ class WordPiece:
                     break
             else:
                 return [self._ids["[UNK]"]]
-        return found if len(word) <= 100 else [self._ids["[UNK]"]]
+        return found or [self._ids["[UNK]"]]
 
 
 def _split(text: str) -> Iterator[str]:
@@ -81,7 +86,7 @@ def _is_chinese(c: str) -> bool:
 
 
 class MiniLM:
-    """The packaged encoder: for each text the mean of its tokens after each of the last three layers."""
+    """The packaged encoder: vectors of 384 numbers and length one, whose dot product is the likeness of two texts."""
 
     def __init__(self, session: Any, tokeniser: WordPiece, name: str) -> None:
         self._session = session
@@ -98,7 +103,6 @@ class MiniLM:
             raise EncoderUnavailable("ONNX Runtime is not installed") from error
         try:
             weights = (folder / "minilm-int8.onnx").read_bytes()
-            vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
         except OSError as error:
             raise EncoderUnavailable(f"{error.filename} cannot be read") from error
         options = onnxruntime.SessionOptions()
@@ -108,17 +112,77 @@ class MiniLM:
             session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises classes of its own that share no public base
             raise EncoderUnavailable("the model file is damaged or of another version") from error
-        return cls(session, WordPiece(vocabulary), blake2b(weights, digest_size=8).hexdigest())
+        return cls(session, WordPiece(vocabulary(folder)), blake2b(weights, digest_size=8).hexdigest())
 
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """Shape (texts, 3, 384), each vector of length one; the last of three is all-MiniLM-L6-v2's own sentence vector."""
+    def encode(self, texts: Sequence[str], output: str = "vector") -> Floats:
+        """Shape (texts, 384): the mean of the last three layers, or with "sentence" the original's own vectors."""
         ids = [self._tokeniser.ids(text) for text in texts]
-        vectors = np.empty((len(texts), 3, 384), np.float32)
+        vectors = np.empty((len(texts), 384), np.float32)
         by_length = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         start = 0
-        while start < len(by_length):
+        while start < len(by_length):  # equal lengths run together, so that the model needs no padding
             length = len(ids[by_length[start]])
             batch = [i for i in by_length[start : start + _BATCH] if len(ids[i]) == length]
-            vectors[batch] = self._session.run(None, {"ids": np.array([ids[i] for i in batch], np.int64)})[0]
+            vectors[batch] = self._session.run([output], {"ids": np.array([ids[i] for i in batch], np.int64)})[0]
             start += len(batch)
         return vectors
+
+
+def vocabulary(folder: Path = FOLDER) -> list[str]:
+    """The pieces of the tokeniser, by id; raises EncoderUnavailable."""
+    try:
+        return (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise EncoderUnavailable(f"{error.filename} cannot be read") from error
+
+
+class Recalled:
+    """An encoder that remembers vectors in files of one byte a number; what it returns is the same with and without them."""
+
+    def __init__(self, encoder: MiniLM, *files: Path) -> None:
+        """Read ``files``, if they are there and fit the encoder; the last is the one that ``save`` writes."""
+        self._encoder = encoder
+        self._files = files
+        self.name = encoder.name
+        self.known = encoder.known
+        self._rows: dict[str, NDArray[np.int8]] = {}
+        for file in files:
+            self._rows |= self._read(file)
+        self._stored = len(self._rows)
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Shape (texts, 384), rounded to a byte and scaled to length one again."""
+        new = [text for text in dict.fromkeys(texts) if _key(text) not in self._rows]
+        if new:
+            vectors = self._encoder.encode(new)
+            whole = np.round(vectors * (127 / np.abs(vectors).max(1, keepdims=True))).astype(np.int8)
+            self._rows |= {_key(text): row for text, row in zip(new, whole, strict=True)}
+        rows = np.stack([self._rows[_key(text)] for text in texts]).astype(np.float32)
+        unit: Floats = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return unit
+
+    def save(self) -> None:
+        """Write what is new into the last file, whole or not at all; raises OSError."""
+        if len(self._rows) == self._stored:
+            return
+        file = self._files[-1]
+        with NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
+            keys = sorted(self._rows)
+            np.savez(
+                part, name=np.array(self.name), keys=np.array(keys), rows=np.stack([self._rows[key] for key in keys])
+            )
+        Path(part.name).replace(file)
+        self._stored = len(self._rows)
+
+    def _read(self, file: Path) -> dict[str, NDArray[np.int8]]:
+        try:
+            with np.load(file) as stored:
+                if str(stored["name"]) != self.name:
+                    return {}
+                return dict(zip(stored["keys"].tolist(), stored["rows"], strict=True))
+        except (OSError, ValueError, KeyError, BadZipFile):
+            return {}  # a cache that cannot be read is a cache that is not there
+
+
+def _key(text: str) -> str:
+    return blake2b(text.encode(errors="replace"), digest_size=8).hexdigest()

@@ -1,72 +1,130 @@
-"""Rules that stand before the matcher, because no threshold removes these errors.
+"""Rules that stand beside the matcher, because no threshold removes these errors.
 
-A personal medical question shares its topic's words ("is it safe with psoriasis" looks like "is it safe"), and an everyday word has other
-senses ("wrinkles out of a linen shirt"). The first goes to staff, always: whether a person can be treated is never decided from a text.
-The second is off-topic. Red flags are not decided here; they have rules of their own, which run before.
+A personal medical question shares its topic's words ("is it safe with psoriasis" looks like "is it safe"), another
+treatment shares them too ("laser hair removal price"), and an everyday word has other senses ("wrinkles out of a linen
+shirt"). The first two go to staff, always: whether a person can be treated is never decided from a text. The third is
+never answered with a topic. Red flags are not decided here; they have rules of their own, which run before.
+
+All of them read cleaned text: one lower-case line, see ``faq.text``.
 """
 
 import re
 
-_CONDITION = r"""
-    pregnan\w* | expecting\ (?:a\ )?(?:baby|child|twins) | (?:we'?re|i'?m|am|she'?s|your|you're|while|when|if|am)\ expecting\b
-  | trying\ (?:for\ a\ (?:baby|wean|child)|to\ conceive) | ivf | egg\ (?:retrieval|collection) | (?:weeks?|months?)\ gone | gestation | c-?section
-  | breast\s?-?\s?f[e]+d\w* | nursing(?!\ (?:staff|home|qualif\w+|degree)) | lactat\w* | (?:on|has|have|gets|want\w*)\ (?:the\ |my\ )?breast\ ?(?:still|milk|at)
-  | diabet\w* | type\ (?:1|2|one|two)\b | epilep\w* | seizures? | cancer | chemo(?:therapy)? | radiotherapy | leuk\w+mia | lymphoma | tumou?r | oncolog\w+ | remission
-  | lupus | psoria\w* | eczema | dermatitis | vitiligo | scleroderma | auto\s?-?\s?immune | hashimoto\w* | (?:hypo|hyper)?thyroid\w* | rheumat\w+ | arthritis
-  | multiple\ sclerosis | ms(?=\ diagnos|,) | crohn\w* | colitis | coeliac | celiac | hiv | hepatitis | tubercul\w+ | asthma\w* | an[a]?emi[ac]\w* | migraines?
-  | keloids? | h?a?emophil\w+ | von\ willebrand | bleeding\ (?:disorder|problem)s? | clotting | thrombo\w+ | blood\ clots? | (?:a|my|mini|her|his|after)\ stroke(?=\W|\ (?:last|years|in))
-  | pacemaker | arrhythmi\w+ | heart\ (?:condition|disease|problems?|failure|attack|surgery|valve|tablets?|pills?|medic\w+) | infarct\w*
-  | blood\ pressure | hypertension | kidneys?\ (?:disease|problem|fail|stage|not|trouble|transplant)\w* | liver(?!\ (?:spots?|oil)) | (?<!hair\ )transplanted
-  | herpes | zoster | cold\s?sores? | shingles | (?:full\ of|bad|have\ a|got\ a|a\ wedding,\ a)\ cold(?=\W|$) | have\ cold\ and | immun\w+\s?(?:suppress|compromis)\w*
-  | warfarin | xarelto | rivaroxaban | eliquis | apixaban | clopidogrel | plavix | heparin | blood\s?thinn?\w* | thins\ (?:the|my|his|her)\ blood | anti\s?-?\s?coag\w*
-  | (?:ro)?acc?utan\w* | isotretinoin | acne\ (?:tablets?|pills?|medic\w+) | methotrexate | biologics? | humira | prednis\w+ | corticosteroids? | antibiotics? | ssris?
-  | antidepressants? | insulin | metformin | allerg(?:y|ies|ic)(?!\ to\ (?:trends|nothing|mornings)) | anaphyla\w+ | fibromyalgia | porphyria | sarcoidosis
-"""
-_CONDITIONS = re.compile(rf"\b(?:{_CONDITION})(?!\w)", re.VERBOSE)
+_CONDITIONS = re.compile(
+    r"""\b(?:
+    # a child expected, or fed
+      pregnan\w* | expecting\ (?:a\ )?(?:baby|child|twins) | (?:we'?re|i'?m|am|she'?s|your|you're|while|when|if)\ expecting\b
+    | trying\ (?:for\ a\ (?:baby|wean|child)|to\ conceive) | ivf | egg\ (?:retrieval|collection) | (?:weeks?|months?)\ gone
+    | gestation | c-?section | breast\s?-?\s?fe+d\w* | nursing(?!\ (?:staff|home|qualif\w+|degree)) | lactat\w*
+    | (?:on|has|have|gets|want\w*)\ (?:the\ |my\ )?breast\ ?(?:still|milk|at)
+    # illnesses
+    | diabet\w* | type\ (?:1|2|one|two)\b | epilep\w* | seizures? | cancer | chemo(?:therapy)? | radiotherapy | leuk\w+mia
+    | lymphoma | tumou?r | oncolog\w+ | remission | lupus | psoria\w* | eczema | dermatitis | vitiligo | scleroderma
+    | auto\s?-?\s?immune | hashimoto\w* | (?:hypo|hyper)?thyroid\w* | rheumat\w+ | arthritis | multiple\ sclerosis
+    | ms(?=\ diagnos|,) | crohn\w* | colitis | coeliac | celiac | hiv | hepatitis | tubercul\w+ | asthma\w*
+    | ana?emi[ac]\w* | migraines? | keloids? | ha?emophil\w+ | von\ willebrand | bleeding\ (?:disorder|problem)s?
+    | clotting | thrombo\w+ | blood\ clots? | (?:a|my|mini|her|his|after)\ stroke(?=\W|\ (?:last|years|in)) | pacemaker
+    | arrhythmi\w+ | heart\ (?:condition|disease|problems?|failure|attack|surgery|valve|tablets?|pills?|medic\w+)
+    | infarct\w* | blood\ pressure | hypertension | kidneys?\ (?:disease|problem|fail|stage|not|trouble|transplant)\w*
+    | liver(?!\ (?:spots?|oil)) | herpes | zoster | cold\s?sores? | shingles | immun\w+\s?(?:suppress|compromis)\w*
+    | (?:full\ of|bad|have\ a|got\ a|a\ wedding,\ a)\ cold(?=\W|$) | have\ cold\ and | allerg(?:y|ies|ic)(?!\ to\ (?:trends|nothing))
+    | anaphyla\w+ | fibromyalgia | porphyria | sarcoidosis
+    # medicines
+    | warfarin | xarelto | rivaroxaban | eliquis | apixaban | clopidogrel | plavix | heparin | blood\s?thinn?\w*
+    | thins\ (?:the|my|his|her)\ blood | anti\s?-?\s?coag\w* | (?:ro)?acc?utan\w* | isotretinoin
+    | acne\ (?:tablets?|pills?|medic\w+) | methotrexate | biologics? | humira | prednis\w+ | corticosteroids?
+    | antibiotics? | ssris? | antidepressants? | insulin | metformin
+    )(?!\w)""",
+    re.VERBOSE,
+)
 _TAKING = re.compile(
-    r"\b(?:i|she|he|mum|mom|mother|daughter|husband|wife|sister)(?:'m|'ve| am| is| have been| was| been)?(?: currently| still| also)? "
-    r"(?:take|takes|taking|on|using|prescribed|put on) (?:\w+ ){0,3}?(?:aspirin|steroids?|hormones?|hrt|the pill|tablets? for|pills? for|medic\w+ for)\b"
+    r"\b(?:i|she|he|mum|mom|mother|daughter|husband|wife|sister)(?:'m|'ve| am| is| have been| was| been)?"
+    r"(?: currently| still| also)? (?:take|takes|taking|on|using|prescribed|put on) (?:\w+ ){0,3}?"
+    r"(?:aspirin|steroids?|hormones?|hrt|the pill|tablets? for|pills? for|medic\w+ for)\b"
     r"|\b(?:baby|daily|low dose) aspirin\b"
 )
-_CAUSES = re.compile(
-    r"\b(?:cause[sd]?|causing|lead(?:s|ing)? to|give[sn]?|trigger\w*|risk of|chance of|get|catch|transmit|develop|result in|spread)\b"
-    r"(?: \w+){0,4}? (?:cancer|tumou?rs?|allerg\w+|hiv|hepatitis|diabetes|herpes|keloids?|clots?|stroke|lupus)\b|\ballergy test\w*|\b(?:teen|teenage) spots\b"
+_CAUSED = re.compile(
+    r"\b(?:cause[sd]?|causing|lead(?:s|ing)? to|give[sn]?|trigger\w*|risk of|chance of|get|catch|transmit|develop"
+    r"|result in|spread)\b(?: \w+){0,4}?"
+    r" (?:cancer|tumou?rs?|allerg\w+|hiv|hepatitis|diabetes|herpes|keloids?|clots?|stroke|lupus)\b|\ballergy test\w*"
 )
-_PAST_CAUSE = re.compile(
-    r"\b(?:since|after|from|post|because of|due to|following|left by|brought on by) (?:\w+ ){0,3}?(?:pregnan\w*|breast\s?feeding|chemo\w*|thyroid|baby)\b"
+_LONG_AGO = re.compile(
+    r"\b(?:since|after|from|post|because of|due to|following|left by|brought on by) (?:\w+ ){0,3}?"
+    r"(?:pregnan\w*|breast\s?feeding|chemo\w*|thyroid|baby)\b"
     r"|\bpregnancy (?:left|gave|years ago|mask|patch\w*|spots|marks)\b|\bwhat (?:is|are|does) \w+\??$"
 )
 _YOUNG = re.compile(
-    r"\b(?:i'?m|i am|is|she'?s|he'?s|turn(?:ing|ed)?|just|only|aged?|sweet) (?:only |just |a |an )?(?:1[0-7]|(?:thir|four|fif|six|seven)teen|under ?age|under 18)\b"
+    r"\b(?:i'?m|i am|is|she'?s|he'?s|turn(?:ing|ed)?|just|only|aged?|sweet) (?:only |just |a |an )?"
+    r"(?:1[0-7]|(?:thir|four|fif|six|seven)teen|under ?age|under 18)\b"
     r"(?! ?(?:weeks?|days?|months?|hours?|minutes?|sessions?|kg|%|stone|times|:|\.\d|th\b))"
-    r"|\b1[0-7] ?-?(?:year|yr|years|yo)s?\b[ -]*olds?\b|\b(?:under 18|underage|minors)\b|\b(?:minimum|lower|youngest) age\b|\b(?:for|a|my|are) teen(?:ager)?s?\b(?<!as a teen)(?<!was a teen)(?<!like a teen)"
+    r"|\b1[0-7] ?-?(?:year|yr|years|yo)s?\b[ -]*olds?\b|\b(?:under 18|underage|minors)\b"
+    r"|\b(?:minimum|lower|youngest) age\b|\b(?:for|a|my|are) teen(?:ager)?s?\b(?<!as a teen)(?<!was a teen)(?<!like a teen)"
 )
-
+_SERVICE = re.compile(
+    r"""\b(?:
+      laser | hydra\s?facials? | micro-?\s?needl\w+ | dermaplan\w+ | prp | thread\ lifts? | micro\s?blading | coolsculpting
+    | fat\ freez\w+ | liposuction | profhilo | jalupro | nctf | lip\ fill\w+ | lip\ augmentation | skin\ tags? | varicose
+    | transplants? | rosacea | cellulite | stretch\ marks? | double\ chin | minoxidil | iv\ drips? | spray\ tan
+    | mole\ (?:remov\w+|near|check)\w* | moles | tattoo\ remov\w+ | (?:chemical|for\ my)\ peels? | permanent\ makeup | lash\ extensions?
+    | botox\ (?:sessions?|price\w*|costs?|part\w+|list) | (?:price|cost|much)\ (?:\w+\ ){0,3}botox
+    | botox\ for\ (?:\w+\ )?(?:sweat\w*|teeth|armpits|migraines?) | hiring | vacanc\w+ | recruit\w* | insurers?
+    )\b""",
+    re.VERBOSE,
+)
 _ELSEWHERE = re.compile(
     r"""\b(?:
-    shirts? | linen | trousers | jeans | dress(?:es)? | suits? | fabric | cloth(?:es|ing)? | curtains? | ironing | iron\ a | sofa | couch | carpet | rug | leather | jacket | sweater | jumper | shoes
-    | wall(?:s|paper)? | ceiling | fence | concrete | floor | roof | tap | sink | kitchen | garden | lawn | plants? | orchids? | monstera | leaf | leaves | tree | tomato(?:es)? | flowers? | roses? | petals?
-    | dogs? | cats? | puppy | puppies | kittens? | horses? | hamsters? | rabbits? | cows? | parrots? | fish\ tank | pets?
-    | car | cars | bike | engine | tyres? | petrol | diesel | motorbike | train | bus\ ticket | flights? | airport | plane | visa | passport | hotel
-    | iphone | android | laptop | computer | pc | printer | wifi | router | battery | app\ store | software | python | javascript | excel | website | playstation | netflix | film | films | movies? | episodes?
-    | football | match\ last\ night | champions\ league | basketball | tennis | bitcoin | crypto | stocks? | shares | mortgage | president | election | weather | rain | forecast
-    | recipe | pasta | pizza | cake | bread | egg | eggs | soup | curry | cheese | dinner | restaurant | poem | essay | joke | homework | maths? | capital\ of | translate
+      shirts? | linen | trousers | jeans | fabric | curtains? | ironing | sofas? | couch | carpets? | rugs? | jackets?
+    | sweaters? | cardigan | wallpaper | ceilings? | fence | concrete | lawn | orchids? | monstera | cactus | spruce | hedge
+    | ferns? | tablecloth | mattress | pumpkin | avocados? | chestnuts? | sausages? | gravy | recipe | pasta | pizza | bread
+    | soup | curry | restaurant | whisky | cask
+    | dogs? | cats? | puppy | puppies | kittens? | horses? | hamsters? | rabbits? | cows? | sheep | parrots? | aquarium | vet's
+    | engine | tyres? | petrol | diesel | motorbike | bicycle | tesla | volvo | suspension | driving\ lessons? | fuel
+    | insulation | screws? | bulbs? | iphone | android | laptop | printer | wifi | router | playstation | netflix | minecraft
+    | batman | episodes? | seasons? | playlist | jazz | guitar | football | basketball | bitcoin | crypto | stocks?
+    | president | election | parliament | government | weather | forecast | economy | poem | essay | geometry | grammar
+    | university | halloween | musical | mesopotamia | soprano | scrabble | photosynthesis | knitting | sewing
+    | psychotherapy | aromatherapy | grandfather\ clock | supermarket | tesco | ikea | ryanair | library | post\ office
+    | museum | pool | parcel | solicitor
     )\b""",
     re.VERBOSE,
 )
 _OURS = re.compile(
-    r"\b(?:mesotherapy|inject\w*|needles?|botox|fillers?|clinic|session|sessions|treatment|treatments|procedure|appointment|doctor|nurse|skin|face|facial|wrinkles? (?:on|around|round|under) my"
-    r"|my (?:hair|neck|hands?|eyes?|cheeks?|forehead|legs?|scalp|lips?|chin|bruis\w+)|bruis\w+|makeup|foundation|you|your|after|afterwards|pay|price|cost|deposit|cancel\w*|parking|park)\b"
+    r"\b(?:mesotherapy|your?|i pay|after|afterwards"
+    r"|(?:my|the) (?:skin|face|neck|eyes?|hair|forehead|cheeks?|lips?|hands?|legs?|chin|scalp))\b"
+)
+_BODY = (
+    r"(?:face|neck|decollete|chest|hands?|arms?|legs?|knees?|thighs?|stomach|tummy|belly|back|body|scalp|head|eyes?"
+    r"|eyelids?|under eyes?|lips?|mouth|cheeks?|forehead|chin|jaw|jawline|nose|men|man|guys|women|older people"
+    r"|young people|sensitive skin|dark skin|oily skin)"
+)
+_AND = r"(?:(?:and|or|but|ok|also|so),? )*"
+_FOLLOW_UP = re.compile(
+    rf"{_AND}(?:what about |how about |is it the same |same |the same )?"
+    rf"(?:(?:for|on|in|around|under|with|at|over|to|near) )?(?:the |my |a |your )?(?:skin (?:of|on) (?:the |my )?)?{_BODY}"
+    rf"(?: (?:and|or|&) (?:the |my )?{_BODY})?(?: (?:too|also|as well|then|area|zone))*[?!. ]*$"
+    rf"|{_AND}(?:for|on|around|under) (?:the |my )?(?:hair|skin)[?!. ]*$"
+    r"|(?:ok |please |can you )*(?:tell me more|more(?: details?| info\w*)?|go on|and then|details|explain more|in more detail)"
+    r"(?: please| about (?:it|that|this))*[?!. ]*$"
 )
 
 
 def is_medical(text: str) -> bool:
-    """Whether a cleaned text tells of a condition, a medicine, a pregnancy or a tender age; not whether the treatment causes one."""
+    """Whether it tells of a condition, a medicine, a pregnancy or a tender age; not whether the treatment causes one."""
     if _YOUNG.search(text) or _TAKING.search(text):
         return True
-    return bool(_CONDITIONS.search(_CAUSES.sub(" ", _PAST_CAUSE.sub(" ", text))))
+    return bool(_CONDITIONS.search(_CAUSED.sub(" ", _LONG_AGO.sub(" ", text))))
+
+
+def is_other_service(text: str) -> bool:
+    """Whether it asks for what the content is not about: another treatment, a price of botox, a job."""
+    return bool(_SERVICE.search(text))
 
 
 def is_elsewhere(text: str) -> bool:
-    """Whether a cleaned text names things of another world (clothes, animals, machines, kitchens), and none of the clinic's."""
+    """Whether it names things of another world (clothes, animals, machines), and nothing of the patient or the clinic."""
     return bool(_ELSEWHERE.search(text)) and not _OURS.search(text)
+
+
+def is_follow_up(text: str) -> bool:
+    """Whether it only makes sense with the topic before it ("and for the neck?", "tell me more")."""
+    return bool(_FOLLOW_UP.match(text))

@@ -1,34 +1,46 @@
 """Which topic a patient asks about, and how sure that is.
 
 Recipe: three opinions are fused, ``softmax(.3 log p_ngrams + .5 log p_encoder + .2 log p_neighbours)``. The first two are logistic
-regressions over the content's phrasings, on n-grams and on the vectors of the last three layers of all-MiniLM-L6-v2; the third is the share
-of each class among the nearest phrasings. The winner's share times its likeness to the nearest phrasing of its class is the raw score; a
-curve fitted by cross-validation (``thresholds.json``) turns it into the probability of being right. Below the thresholds the answer is "did
-you mean" or a person, never a guess. Spelling is repaired before, and guard rules have the last word. Without the encoder's file the
-n-grams work alone, with thresholds of their own.
+regressions over the content's phrasings, on n-grams and on sentence vectors of all-MiniLM-L6-v2; the third is the share of each class among
+the nearest phrasings. The winner's share times its likeness to the nearest phrasing of its class is the raw score; a curve fitted by
+cross-validation turns it into the probability of being right. Below the threshold the answer is "did you mean" or a person, never a guess.
+Spelling is repaired before, and what a text says that it does not ask is left out; personal medical questions go to staff whatever the
+scores. Without the encoder's file the n-grams work alone, with a curve of their own.
 
-``python -m faq.evaluate`` prints the measured figures.
+``python -m faq.evaluate`` prints the measured figures, and writes the curves and thresholds to ``thresholds.json``.
 """
 
-import logging
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache as once
+from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol
+from tempfile import NamedTemporaryFile
+from typing import Literal, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
+import structlog
 
-from faq.guards import is_elsewhere, is_medical
-from faq.text import Speller, without_denied, words
+from faq.encoder import FOLDER, EncoderUnavailable, MiniLM, Recalled, WordPiece, vocabulary
+from faq.guards import is_elsewhere, is_follow_up, is_medical, is_other_service
+from faq.text import Speller, parts, without_denied, words
 from faq.tfidf import Floats, LogisticRegression, Ngrams, log_softmax
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 Label = tuple[str, str | None]
 """A class: its route, and its topic where it has one."""
-MEDICAL: Label = ("staff", "contraindications")
+
+MEDICAL = frozenset({("staff", "contraindications"), ("staff", None), ("urgent", None)})
+"""Where a personal medical question may go, and nowhere else."""
+VECTORS, HEADS = "vectors.npz", "heads.npz"
+"""Files of a cache: vectors of phrasings, and classifiers fitted on them. The package holds those of its own content."""
+THRESHOLDS = Path(__file__).parent / "thresholds.json"
+RECIPE = 1
+"""To be raised with every change that makes kept classifiers wrong."""
 _TEMPERATURE = 0.02
-_WEIGHTS = (0.3, 0.5, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +54,11 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a message asks; ``route`` is one of a phrase's, or suggest: not sure, offer the suggestions and a person."""
+    """What a message asks; ``route`` is one of a phrase's, or suggest: not sure, offer the suggestions and a person.
+
+    ``suggestions`` are up to three topics, the likeliest first, without those that are answered; ``score`` is the probability of being
+    right; ``also`` is a second topic that was asked in the same message.
+    """
 
     route: str
     topic: str | None
@@ -52,26 +68,57 @@ class Match:
 
 
 class Encoder(Protocol):
-    """Turns texts into vectors whose dot product is their likeness."""
+    """Turns texts into vectors of length one whose dot product is their likeness."""
 
     @property
     def name(self) -> str:
         """Changes when the vectors would."""
-        ...
 
     @property
     def known(self) -> frozenset[str]:
         """English words that need no repair."""
-        ...
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """Shape (texts, layers, numbers), each vector of length one."""
-        ...
+        """Shape (texts, numbers)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """From raw score to the probability of being right, and what probability is enough for what."""
+
+    shift: float
+    slope: float
+    sure: float
+    """At and above: the answer is given."""
+    urgent: float
+    """At and above: an urgent message is taken as one."""
+    lost: float
+    """Below: not even suggestions, a person."""
+
+    def probability(self, raw: float) -> float:
+        """The probability of being right, from 0 to 1."""
+        odds = np.log(max(raw, 1e-6)) - np.log(max(1 - raw, 1e-6))
+        return float(1 / (1 + np.exp(-self.shift - self.slope * odds)))
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The curves with and without the encoder, and the hash of the content they were fitted on."""
+
+    content: str
+    encoder: Curve
+    ngrams: Curve
+
+    @classmethod
+    def read(cls, file: Path = THRESHOLDS) -> "Thresholds":
+        """Read them from their file; raises OSError, ValueError or TypeError."""
+        values = json.loads(file.read_text(encoding="utf-8"))
+        return cls(values["content"], Curve(**values["encoder"]), Curve(**values["ngrams"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What speaks for each class (columns) of each text (rows)."""
+    """What speaks for each class (columns) of each text (rows): logarithms of shares, and the likeness to the nearest phrasing."""
 
     ngrams: Floats
     encoder: Floats | None
@@ -79,79 +126,247 @@ class Evidence:
     likeness: Floats
 
     def scores(self) -> Floats:
-        """Raw scores from 0 to 1: the fused share times the likeness to the nearest phrasing."""
+        """Raw scores from 0 to 1: the fused share times the likeness."""
         if self.encoder is None:
-            fused = 0.6 * self.ngrams + 0.4 * self.neighbours
+            fused = 0.7 * self.ngrams + 0.3 * self.neighbours
         else:
-            fused = _WEIGHTS[0] * self.ngrams + _WEIGHTS[1] * self.encoder + _WEIGHTS[2] * self.neighbours
+            fused = 0.3 * self.ngrams + 0.5 * self.encoder + 0.2 * self.neighbours
         scores: Floats = np.exp(log_softmax(fused)) * self.likeness
         return scores
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The likeliest class of a text, before it is decided whether that is enough."""
+
+    label: Label
+    raw: float
+    score: float
+    """The probability of being right."""
+    enough: float
+    """The probability at which it may be acted upon; above 1, never."""
+    topics: tuple[str, ...]
+    """All topics that may be suggested, the likeliest first."""
+    ruled: bool
+    """A rule decided, not the scores."""
+
+    @property
+    def clear(self) -> bool:
+        """Whether it may be acted upon."""
+        return self.score >= self.enough
 
 
 class Matcher:
     """Fitted once from phrases; ``match`` never raises and changes nothing."""
 
-    def __init__(self, phrases: Sequence[Phrase], encoder: Encoder | None) -> None:
+    def __init__(
+        self, phrases: Sequence[Phrase], encoder: Encoder | None, thresholds: Thresholds, heads: Path | None = None
+    ) -> None:
+        """Fit; ``heads`` is a file from which the classifiers are taken if they were fitted on the same phrases."""
         ordered = sorted(set(phrases), key=lambda p: (p.route, p.topic or "", p.text))
-        self.labels = sorted({(p.route, p.topic) for p in ordered}, key=lambda label: (label[0], label[1] or ""))
+        self.labels: list[Label] = sorted(
+            {(p.route, p.topic) for p in ordered}, key=lambda label: (label[0], label[1] or "")
+        )
         index = {label: i for i, label in enumerate(self.labels)}
         y = np.array([index[p.route, p.topic] for p in ordered], np.int64)
         self._starts = np.searchsorted(y, np.arange(len(self.labels)))
+        self._speller = Speller((p.text for p in ordered), encoder.known if encoder else _known())
+        self._curve = thresholds.encoder if encoder else thresholds.ngrams
         self._encoder = encoder
-        self._speller = Speller((p.text for p in ordered), encoder.known if encoder else frozenset())
         texts = [self.read(p.text) for p in ordered]
         self._ngrams = Ngrams.fit(texts)
-        grams = self._ngrams.transform(texts)
-        self._on_ngrams = LogisticRegression.fit(grams, y, c=10, steps=30)
-        if encoder is None:
-            self._phrases = _unit(grams)
+        self._phrases = encoder.encode(texts) if encoder else _unit(self._ngrams.transform(texts))
+        self.fingerprint = _fingerprint(ordered, texts, encoder)
+        kept = _read_heads(heads, self.fingerprint)
+        if kept:
+            self._on_ngrams, self._on_vectors = kept
         else:
-            layers = encoder.encode(texts)
-            self._phrases = _unit(layers.mean(1))
-            self._on_layers = LogisticRegression.fit(layers.reshape(len(texts), -1), y, c=10, steps=60)
+            self._on_ngrams = LogisticRegression.fit(self._ngrams.transform(texts), y, c=10, steps=30)
+            self._on_vectors = LogisticRegression.fit(self._phrases, y, c=10, steps=60) if encoder else None
 
     @classmethod
-    def fit(cls, phrases: Sequence[Phrase], *, cache: Path | None = None, encoder: Encoder | None = None) -> "Matcher":
-        """Learn from the phrases, of at least two classes."""
-        return cls(phrases, encoder)
+    def fit(
+        cls,
+        phrases: Sequence[Phrase],
+        *,
+        cache: Path | None = None,
+        encoder: Encoder | Literal["packaged"] | None = "packaged",
+        thresholds: Thresholds | None = None,
+    ) -> "Matcher":
+        """Learn from the phrases, of at least two classes; what is costly is kept in the folder ``cache`` for the next start.
+
+        Without the packaged encoder's file, or with None, n-grams work alone. Never raises because of the cache.
+        """
+        thresholds = thresholds or Thresholds.read()
+        if encoder != "packaged":
+            return cls(phrases, encoder, thresholds)
+        model = _packaged_encoder()
+        if model is None:
+            return cls(phrases, None, thresholds)
+        recalled = Recalled(model, FOLDER / VECTORS, *([cache / VECTORS] if cache else []))
+        fitted = cls(
+            phrases,
+            recalled,
+            thresholds,
+            next((f for f in (cache and cache / HEADS, FOLDER / HEADS) if f and f.exists()), None),
+        )
+        fitted._encoder = model  # questions are not remembered
+        if cache:
+            try:
+                cache.mkdir(parents=True, exist_ok=True)
+                recalled.save()
+                fitted.save_heads(cache / HEADS)
+            except OSError as error:
+                log.warning("the matcher's cache cannot be written", error=type(error).__name__)
+        return fitted
 
     def read(self, text: str) -> str:
         """What a text asks, as the classifiers want it: repaired, without what it denies."""
         return without_denied(self._speller.repair(self._speller.clean(text)))
 
+    def vectors(self, texts: Sequence[str]) -> Floats:
+        """Vectors of length one, shape (texts, numbers): the dot product of two rows is the likeness of two texts, from -1 to 1."""
+        read = [self.read(text) for text in texts]
+        return self._encoder.encode(read) if self._encoder else _unit(self._ngrams.transform(read))
+
     def weigh(self, texts: Sequence[str]) -> Evidence:
-        """Natural logarithms of each opinion's probabilities, and the likeness, for repaired texts."""
+        """The opinions on texts that ``read`` has prepared."""
         grams = self._ngrams.transform(texts)
-        on_layers = None
-        if self._encoder is None:
-            queries = _unit(grams)
-        else:
-            layers = self._encoder.encode(texts)
-            queries = _unit(layers.mean(1))
-            on_layers = self._on_layers.log_probabilities(layers.reshape(len(texts), -1))
-        like = queries @ self._phrases.T
+        vectors = self._encoder.encode(texts) if self._encoder else _unit(grams)
+        like = np.einsum(
+            "ij,kj->ik", vectors, self._phrases
+        )  # not BLAS, whose threads would fight over the cores for one question
         near = np.add.reduceat(np.exp((like - 1) / _TEMPERATURE), self._starts, axis=1)
-        near = np.log(near / near.sum(1, keepdims=True).clip(1e-30) + 1e-6)
-        likeness = np.maximum.reduceat(like, self._starts, axis=1).clip(0, 1)
-        return Evidence(self._on_ngrams.log_probabilities(grams), on_layers, near, likeness)
+        return Evidence(
+            self._on_ngrams.log_probabilities(grams),
+            self._on_vectors.log_probabilities(vectors) if self._on_vectors else None,
+            np.log(near / near.sum(1, keepdims=True).clip(1e-30) + 1e-6),
+            np.maximum.reduceat(like, self._starts, axis=1).clip(0, 1),
+        )
+
+    def judge(self, texts: Sequence[str]) -> list[Verdict]:
+        """The verdict on each text, none of them empty."""
+        read = [self.read(text) for text in texts]
+        return [
+            self._verdict(row, own, text) for row, own, text in zip(self.weigh(read).scores(), read, texts, strict=True)
+        ]
 
     def match(self, text: str, *, previous_topic: str | None = None) -> Match:
         """What the text asks; ``previous_topic`` is what this chat was told about last, for texts that only make sense with it."""
-        repaired = self.read(text)
-        if not words(repaired):
+        read = self.read(text)
+        if not words(read):
             return Match("suggest", None, (), 0.0)
-        scores = self.weigh([repaired]).scores()[0]
-        order = np.argsort(-scores, kind="stable")
-        topics = tuple(t for t in (self.labels[i][1] for i in order) if t)[:3]
-        (route, topic), score = self.labels[order[0]], float(scores[order[0]])
-        rule = "medical" if is_medical(repaired) else None
-        if rule == "medical" and route != "urgent":
-            return Match(*MEDICAL, topics, max(score, 0.9))
-        if rule == "off-topic" and route != "urgent":
-            return Match("off-topic", None, topics, max(score, 0.9))
-        if score < 0.3:
-            return Match("suggest", None, topics, score)
-        return Match(route, topic, topics, score)
+        whole = self.judge([text])[0]
+        if previous_topic and whole.label[0] != "urgent" and not whole.ruled and is_follow_up(read):
+            route = next((route for route, topic in self.labels if topic == previous_topic), "answer")
+            others = [topic for topic in whole.topics if topic != previous_topic]
+            return Match(route, previous_topic, tuple(others[:3]), max(whole.score, self._curve.sure))
+        if whole.label[0] == "answer" or not whole.clear:
+            return self._both(whole, self._pieces(read))
+        return self._match(whole)
+
+    def _verdict(self, scores: Floats, read: str, text: str) -> Verdict:
+        """The likeliest class, and what the rules make of it."""
+        order = [int(i) for i in np.argsort(-scores, kind="stable")]
+        topics = tuple(topic for topic in (self.labels[i][1] for i in order) if topic and topic != "contraindications")
+        raw = float(scores[order[0]])
+        label, score, enough = self.labels[order[0]], self._curve.probability(raw), self._curve.sure
+        if is_medical(read) or is_medical(self._speller.clean(text)):
+            label = next((self.labels[i] for i in order if self.labels[i] in MEDICAL), ("staff", "contraindications"))
+            return Verdict(label, raw, max(score, enough), enough, topics, ruled=True)
+        if label[0] == "answer" and label[1] != "vs-stimulators" and is_other_service(read):
+            return Verdict(("staff", None), raw, max(score, enough), enough, topics, ruled=True)
+        if label[0] == "urgent":
+            enough = self._curve.urgent
+        elif label[0] == "answer" and is_elsewhere(read):
+            enough = 1.1
+        return Verdict(label, raw, score, enough, topics, ruled=False)
+
+    def _match(self, verdict: Verdict) -> Match:
+        route, topic = verdict.label
+        if verdict.clear:
+            return Match(route, topic, tuple(t for t in verdict.topics if t != topic)[:3], verdict.score)
+        return Match("suggest", None, verdict.topics[:3] if verdict.score >= self._curve.lost else (), verdict.score)
+
+    def _pieces(self, read: str) -> list[str]:
+        """The questions that a text consists of, if the n-grams see different classes in them; else nothing."""
+        pieces = parts(read)
+        if not pieces or len(set(self._on_ngrams.log_probabilities(self._ngrams.transform(pieces)).argmax(1))) < 2:
+            return []
+        return pieces
+
+    def _both(self, whole: Verdict, pieces: Sequence[str]) -> Match:
+        """A message that clearly asks two things gets both topics; what is urgent or medical in a part of it decides alone."""
+        clear = [verdict for verdict in self.judge(pieces) if verdict.clear] if pieces else []
+        for verdict in clear:
+            if verdict.label[0] == "urgent" or verdict.ruled:
+                return self._match(verdict)
+        asked = {
+            verdict.label[1]: verdict.score for verdict in clear if verdict.label[0] == "answer" and verdict.label[1]
+        }
+        if len(asked) < 2 or (whole.clear and whole.label[1] not in asked):
+            return self._match(whole)
+        first = whole.label[1] if whole.clear and whole.label[1] else next(iter(asked))
+        second = next(topic for topic in asked if topic != first)
+        rest = tuple(topic for topic in whole.topics if topic not in (first, second))
+        return Match("answer", first, rest[:3], min(asked[first], asked[second]), (second,))
+
+    def save_heads(self, file: Path) -> None:
+        """Keep the fitted classifiers; raises OSError."""
+        named = {"ngrams": self._on_ngrams, "vectors": self._on_vectors}
+        arrays = {
+            f"{name}_{part}": getattr(head, part)
+            for name, head in named.items()
+            if head
+            for part in ("weights", "bias")
+        }
+        with NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
+            np.savez(part, fingerprint=np.array(self.fingerprint), **arrays)
+        Path(part.name).replace(file)
+
+
+@once
+def _packaged_encoder() -> MiniLM | None:
+    """The packaged encoder, loaded once a process; says once if it cannot be."""
+    try:
+        return MiniLM.load()
+    except EncoderUnavailable as error:
+        log.warning("the sentence encoder is not available, n-grams answer alone", reason=str(error))
+        return None
+
+
+@once
+def _known() -> frozenset[str]:
+    """English words that need no repair, where the encoder is not there to tell them."""
+    try:
+        return WordPiece(vocabulary()).known
+    except EncoderUnavailable:
+        return frozenset()
+
+
+def _read_heads(file: Path | None, fingerprint: str) -> tuple[LogisticRegression, LogisticRegression] | None:
+    """The kept classifiers, if they were fitted on the very same phrases."""
+    if file is None:
+        return None
+    try:
+        with np.load(file) as stored:
+            if str(stored["fingerprint"]) != fingerprint:
+                return None
+            on_ngrams, on_vectors = (
+                LogisticRegression(stored[f"{name}_weights"], stored[f"{name}_bias"], 0)
+                for name in ("ngrams", "vectors")
+            )
+            return on_ngrams, on_vectors
+    except (OSError, ValueError, KeyError, BadZipFile):
+        return None  # a cache that cannot be read is a cache that is not there
+
+
+def _fingerprint(phrases: Sequence[Phrase], texts: Sequence[str], encoder: Encoder | None) -> str:
+    """Changes with the phrases, with what is read in them, and with the encoder."""
+    digest = blake2b(repr((RECIPE, encoder and encoder.name)).encode(), digest_size=8)
+    for phrase, text in zip(phrases, texts, strict=True):
+        digest.update(repr((phrase.route, phrase.topic, text)).encode())
+    return digest.hexdigest()
 
 
 def _unit(vectors: Floats) -> Floats:

@@ -113,21 +113,34 @@ _GLUED_NUMBER = re.compile(r"(?<![^\W_])(\d+)([a-z]{3,})")
 _QUOTES = re.compile(r"['`´‘’ʼ′ʹ＇]")
 _RUNS = re.compile(r"(.)\1+")
 _SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ \t]+[^\W\d_]){3,}(?![^\W_])")
-_CUT_ENDING = re.compile(r"\b(can|couldn|don|doesn|didn|isn|aren|won|wasn|hasn|haven|i|it|he|she|that) +(t|m|s|ve|re|ll)\b")
 _LEET = str.maketrans("0134578@$", "oieastbas")
 _INVISIBLE = {"Mn", "Me", "Cf", "Cs", "Co", "Cn"}
 
 
-def _plain(text: str, pictures: Mapping[str, str]) -> str:
+@dataclass(frozen=True, slots=True)
+class _Script:
+    """How a language is written: what pictures mean, and which pieces belong to one word."""
+
+    pictures: Mapping[str, str]
+    endings: Mapping[str, str]
+    joins: tuple[re.Pattern[str], ...]
+
+
+def _plain(text: str, script: _Script) -> str:
     """Lower-case letters without accents, invisible signs, apostrophes or spelled-out words."""
     if not text.isascii():
-        for picture, word in pictures.items():
+        for picture, word in script.pictures.items():
             text = text.replace(picture, f" {word} ")
-        text = _QUOTES.sub("'", text)
         text = "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in _INVISIBLE)
-    text = _QUOTES.sub("", text.casefold())
+    text = _QUOTES.sub("'", text.casefold())
+    for ending, word in script.endings.items():
+        text = text.replace(ending, word)
+    text = text.replace("'", "")
     text = _SPACED.sub(lambda found: re.sub(r"\s+", "", found[0]), text)
-    return _CUT_ENDING.sub(r"\1\2", _GLUED_NUMBER.sub(r"\1 \2", text))
+    text = _GLUED_NUMBER.sub(r"\1 \2", text)
+    for pieces in script.joins:
+        text = pieces.sub(r"\1\2", text)
+    return text
 
 
 class _Words:
@@ -156,7 +169,7 @@ class _Words:
         for form in _respelled(word):
             if ideas := self._exact(form):
                 return frozenset({word, form} | ideas)
-        if not 4 < len(word) <= LONGEST_WORD:
+        if not 3 < len(word) <= LONGEST_WORD:
             return frozenset({word})
         near = {w for key in _deletions(word) for w in self._slips.get(key, ()) if _is_slip(word, w)}
         return frozenset({word}.union(near, *(self._whole[w] for w in near)))
@@ -203,17 +216,17 @@ def _respelled(word: str) -> Iterator[str]:
 
 
 def _deletions(word: str) -> set[str]:
-    """The word, and its forms with a letter left out (two from eight letters on): words a slip apart share one."""
+    """The word, and its forms with a letter left out (two from ten letters on): words a slip apart share one."""
     one = {word[:i] + word[i + 1 :] for i in range(len(word))}
-    two = {w[:i] + w[i + 1 :] for w in one for i in range(len(w))} if len(word) > 7 else set()
+    two = {w[:i] + w[i + 1 :] for w in one for i in range(len(w))} if len(word) > 8 else set()
     return {word} | one | two
 
 
 def _is_slip(typed: str, meant: str) -> bool:
-    """Whether one slip (two from eight letters on) turns a word into another; the first letter is right, or swapped."""
+    """Whether one slip (two from ten letters on) turns a word into another; the first letter is right, or swapped."""
     if typed[0] != meant[0] and typed[:2] != meant[1::-1]:
         return False
-    return _distance(typed, meant) <= (2 if len(meant) > 7 else 1)
+    return _distance(typed, meant) <= (2 if len(meant) > 9 else 1)
 
 
 def _distance(a: str, b: str) -> int:
@@ -233,13 +246,13 @@ def _distance(a: str, b: str) -> int:
 class _Text:
     """A text as words with ideas; ``place`` is a word's distance from the start, in words, with pauses counted."""
 
-    def __init__(self, text: str, words: _Words, pictures: Mapping[str, str]) -> None:
+    def __init__(self, text: str, words: _Words, script: _Script) -> None:
         self.place: list[int] = []
         self.sentence: list[int] = []
         self.opening: list[bool] = []
         self.ideas: list[frozenset[str]] = []
         place = sentence = length = 0
-        for piece in _PIECE.findall(_plain(text, pictures)):
+        for piece in _PIECE.findall(_plain(text, script)):
             if piece[0].isalnum():
                 for word in words.split(piece.replace(",", ".")):
                     self.place.append(place)
@@ -398,12 +411,16 @@ class _Index(Generic[_T]):
         return (self._things[number] for number in sorted(numbers))
 
 
-def _signs(lines: str) -> tuple[_Sign, ...]:
-    return tuple(_Sign(tuple(_term(term) for term in line.split("&"))) for line in lines.split(";") if line.strip())
+def _signs(block: str) -> tuple[_Sign, ...]:
+    return tuple(_Sign(tuple(_term(term) for term in line.split("&"))) for line in _split_signs(block))
 
 
-def _terms(lines: str, gap: str = " ") -> tuple[_Term, ...]:
-    return tuple(_term(line, gap) for line in lines.split(";") if line.strip())
+def _terms(block: str, gap: str = " ") -> tuple[_Term, ...]:
+    return tuple(_term(line, gap) for line in _split_signs(block))
+
+
+def _split_signs(block: str) -> list[str]:
+    return [line for line in re.sub(r"\s*\|\s*", "|", block).split(";") if line.strip()]
 
 
 def _term(line: str, gap: str = " ") -> _Term:
@@ -444,11 +461,13 @@ class _Frame:
     signs: tuple[_Term, ...]
     stands: str
     governs: bool
-    final: bool
+    yields: tuple[str, ...]
 
     def covers(self, span: _Span, other: _Span) -> bool:
         """Whether the wording at ``other`` stands where it bears on a sign at ``span``."""
-        return not (self.stands == "before" and other[0] > span[0]) and not (self.stands == "after" and other[0] < span[0])
+        if self.stands == "before":
+            return other[0] < span[-1]
+        return self.stands != "after" or other[0] >= span[0]
 
 
 class _Rules:
@@ -456,11 +475,12 @@ class _Rules:
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         self._words = _Words(data["words"] | _roots(data), data["slips"], data["plain"], data["not-slips"])
-        self._pictures: Mapping[str, str] = data["pictures"]
+        joins = (re.compile(r"\b({}) +({})\b".format(*re.split(r"\s*\+\s*", pieces))) for pieces in data["joins"])
+        self._script = _Script(data["pictures"], data["endings"], tuple(joins))
         self._harmless = _Index(_terms(data["harmless"], "-"), lambda term: term.needs())
         self._now = {strength: _terms(lines) for strength, lines in data["now"].items()}
         frames = {
-            name: _Frame(_terms(raw["signs"]), raw["stands"], raw["governs"], raw.get("final", False))
+            name: _Frame(_terms(raw["signs"]), raw["stands"], raw.get("governs", False), tuple(raw["yields"].split()))
             for name, raw in data["frames"].items()
         }
         lists = {name: tuple(frames[frame] for frame in names.split()) for name, names in data["apply"].items()}
@@ -482,10 +502,12 @@ class _Rules:
 
     def check(self, text: str) -> RedFlag | None:
         """The first flag that the text reports, the most urgent level before the other."""
-        read = _Text(text, self._words, self._pictures)
+        read = _Text(text, self._words, self._script)
         self._drop_harmless(read)
         reading = _Reading(read, self._now)
-        return next((group.flag for sign, group in self._signs.some_of(read.present) if reading.reports(sign, group)), None)
+        return next(
+            (group.flag for sign, group in self._signs.some_of(read.present) if reading.reports(sign, group)), None
+        )
 
     def _drop_harmless(self, text: _Text) -> None:
         spans = [span for term in self._harmless.some_of(text.present) for span in term.find(text)]
@@ -502,6 +524,7 @@ def _roots(data: Mapping[str, Any]) -> dict[str, str]:
     return {root: root for line in signs for root in re.findall(r"\w+\*", line)}
 
 
+_ANYWHERE = ("anywhere", "treated")  # signs of now that count wherever they stand
 _DENIAL = frozenset({"denial"})
 _MILD = frozenset({"mild"})
 
@@ -525,7 +548,7 @@ class _Reading:
             return False
         if group.mild and self._is_mild(span):
             return False
-        if any(self._shares_sentence(span, other) for other in self._find(group.unless)):
+        if any(self._is_beside(span, other) for other in self._find(group.unless)):
             return False
         return not any(self._is_framed(span, frame) for frame in group.frames)
 
@@ -555,6 +578,7 @@ class _Reading:
         return any(
             self._shares_sentence(span, other)
             and frame.covers(span, other)
+            and not (frame.stands == "after" and self._is_denied(other))
             and self._text.between(span, other) <= _REACH
             and not self._is_now(span, other, frame)
             for other in self._find(frame.signs)
@@ -562,19 +586,15 @@ class _Reading:
 
     def _is_now(self, span: _Span, framing: _Span, frame: _Frame) -> bool:
         """Whether something says that the sign is happening now; "what if my lip is" says so only of the "what if"."""
-        if frame.final:
-            return False
-        if self._find(self._now["anywhere"]):
-            return True
-        if any(self._is_beside(span, other) for other in self._find(self._now["strong"])):
-            return True
         return any(
-            self._is_beside(span, other) and not (frame.governs and self._is_governed(other, framing))
-            for other in self._find(self._now["weak"])
+            (strength in _ANYWHERE or self._is_beside(span, other))
+            and not (strength == "weak" and frame.governs and self._is_governed(other, framing))
+            for strength in frame.yields
+            for other in self._find(self._now[strength])
         )
 
     def _is_beside(self, span: _Span, other: _Span) -> bool:
         return self._shares_sentence(span, other) and self._text.between(span, other) <= _NEAR
 
     def _is_governed(self, span: _Span, framing: _Span) -> bool:
-        return framing[0] <= span[0] and self._text.place[span[0]] - self._text.place[framing[-1]] < 3
+        return framing[0] - 1 <= span[0] and self._text.place[span[0]] - self._text.place[framing[-1]] < 3

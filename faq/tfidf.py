@@ -32,7 +32,8 @@ class _Block:
     @classmethod
     def fit(cls, rows: Rows, hashes: Hashes, count: int) -> "_Block":
         kinds, at = np.unique(hashes, return_inverse=True)
-        seen = np.bincount(np.unique(rows * len(kinds) + at) % len(kinds), minlength=len(kinds))
+        cells = np.sort(rows * len(kinds) + at)
+        seen = np.bincount(cells[np.diff(cells, prepend=-1) > 0] % len(kinds), minlength=len(kinds))
         return cls(kinds, (np.log((1 + count) / (1 + seen)) + 1).astype(np.float32))
 
     def weigh(self, rows: Rows, hashes: Hashes, count: int) -> tuple[Rows, Hashes, Floats]:
@@ -54,7 +55,7 @@ class Ngrams:
     width: int
 
     @classmethod
-    def fit(cls, texts: Sequence[str], width: int = 2048) -> "Ngrams":
+    def fit(cls, texts: Sequence[str], width: int = 1024) -> "Ngrams":
         """Learn which n-grams the texts hold, and how rare each is; at least one text must hold a word."""
         return cls((_Block.fit(*_words(texts), len(texts)), _Block.fit(*_letters(texts), len(texts))), width)
 
@@ -138,12 +139,16 @@ class LogisticRegression:
             np.matmul(x.T, error, out=slope[:-1])
             slope[:-1] += scale * weights[:-1]
             slope[-1] = error.sum(0)
-            value = -float(logs[rows, y].mean(dtype=np.float64)) + 0.5 * float(scale) * float(np.vdot(weights[:-1], weights[:-1]))
+            value = -float(logs[rows, y].mean(dtype=np.float64)) + 0.5 * float(scale) * float(
+                np.vdot(weights[:-1], weights[:-1])
+            )
             return value, slope.ravel()
 
         flat, taken = minimise(loss, np.zeros((features + 1) * classes, np.float32), steps, tolerance)
         if taken < min(3, steps):
-            raise RuntimeError("the logistic regression did not train")  # a loose tolerance would stop at once, and pass unnoticed
+            raise RuntimeError(
+                "the logistic regression did not train"
+            )  # a loose tolerance would stop at once, and pass unnoticed
         weights = flat.reshape(features + 1, classes)
         return cls(np.ascontiguousarray(weights[:-1]), weights[-1].copy(), taken)
 

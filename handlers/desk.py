@@ -52,6 +52,8 @@ class Desk:
     reader: Reader
     marked: set[int] = field(default_factory=set)
     """Updates that a transaction has marked as handled since the application last looked."""
+    delayed: set[tuple[int, int]] = field(default_factory=set)
+    """Chats and messages with a page in the outbox: a page sent past it would be overwritten by the older one."""
 
     def speech(self, user: User | None) -> Speech:
         """Return the language of the person's client, or the clinic's own."""
@@ -101,9 +103,16 @@ class Desk:
             await self.acknowledge(query)
             return
         edit = Edit(query.message.chat.id, query.message.message_id, page.text, page.rows)
-        refused, _ = await asyncio.gather(self._try(edit), self.acknowledge(query))
+        place = (edit.chat_id, edit.message_id)
+        if place in self.delayed:
+            await self.acknowledge(query)
+            refused: str | None = "later"
+        else:
+            refused, _ = await asyncio.gather(self._try(edit), self.acknowledge(query))
         if not refused:
             return
+        if refused == "later":
+            self.delayed.add(place)
         again = Message(edit.chat_id, page.text, page.rows) if refused == "gone" else edit
         await self.keep(update, say, lambda _session, _now: None, lambda _: [Owed(again)])
 

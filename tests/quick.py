@@ -12,9 +12,13 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
 import bot.app
 from bot.__main__ import main
 from bot.delivery.wire import File
+from bot.store.database import Database
 from faq.content import TOPIC_IDS
 from faq.reader import Reader, Understood
 from faq.redflags import Level
@@ -55,6 +59,42 @@ class Seconds:
 def hurrying() -> Callable[[], float]:
     """Return a monotonic clock on which a minute passes between two looks, so that no limit makes anybody wait."""
     return itertools.count(0.0, 60.0).__next__
+
+
+class Failing:
+    """Makes transactions of a database fail as a locked or broken one does: those for which `when` says so.
+
+    With `committed`, the failure comes after the commit, as when the connection breaks while it is confirmed.
+    """
+
+    def __init__(self, database: Database, when: Callable[[], bool], *, committed: bool = False) -> None:
+        self.when = when
+        self.count = 0
+        self._committed = committed
+        self._write, self._read = database._write, database.read_now
+        database._write = self._failing_write  # type: ignore[method-assign]  # where every transaction passes
+        database.read_now = self._failing_read  # type: ignore[method-assign]  # where every look passes
+
+    def _failing_write(self, work: Callable[[Session], Any]) -> tuple[Any, bool]:
+        fails = self.when()
+        self.count += fails
+        if not fails or self._committed:
+            done = self._write(work)
+        if fails:
+            raise OperationalError("COMMIT", {}, Exception("database is locked"))
+        return done
+
+    def _failing_read(self, work: Callable[[Session], Any]) -> Any:
+        if self.when():
+            self.count += 1
+            raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+        return self._read(work)
+
+
+def every(period: int) -> Callable[[], bool]:
+    """Return a condition that is true every `period`-th time."""
+    looks = itertools.count(1)
+    return lambda: next(looks) % period == 0
 
 
 Answer = dict[str, Any] | Exception

@@ -1,12 +1,15 @@
 """The dispatcher: sends what the outbox owes, in waves, inside Telegram's limits.
 
 A wave is claimed in one transaction (rows marked `sending`, committed), sent side by side, and recorded in one
-transaction. Several waves may be under way, so that one slow answer holds back its own chat only.
+transaction. Several waves may be under way, and what is answered is recorded without waiting for the rest of its wave,
+so that one slow answer holds back its own chat only.
 """
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
 import structlog
 from sqlalchemy.orm import Session
@@ -16,16 +19,31 @@ from bot.delivery import outbox
 from bot.delivery.limiter import Limiter
 from bot.delivery.messages import Kind, Message
 from bot.delivery.outbox import Claimed
-from bot.delivery.wire import Refusal, Uncertain, Unsent, Wire
-from bot.store.database import Database
+from bot.delivery.wire import Refusal, Uncertain, Unsent, Wire, WireError
+from bot.store.database import Database, is_passing
 
 log = structlog.get_logger()
 
 WAVES = 4
 """Waves under way at once."""
 
+GRACE = 0.5
+"""Seconds after which what a wave has achieved is recorded, although some of it still waits for an answer."""
+
+PATIENCE = 1.0
+"""Seconds that a claimed message may wait for its turn: longer, and it is put back, where a crash does it no harm."""
+
+PROBE_SECONDS = 5.0
+"""How long a network that was down may take to answer getMe."""
+
+RECORDING_TRIES = 3
+"""Tries to record a wave while the program stops, or where trying again is no use."""
+
 LOOK_AGAIN = 60.0
 """Seconds after which the outbox is looked at even if nobody woke the dispatcher."""
+
+UNREACHABLE = ("chat not found", "user not found", "not enough rights", "have no rights", "chat_write_forbidden")
+"""What Telegram says, besides 403, where a chat takes no message from the bot for now."""
 
 BACK_OFF = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
 """Seconds to wait after the first, second, ... failure to reach Telegram."""
@@ -62,6 +80,9 @@ class Moved:
 @dataclass(frozen=True, slots=True)
 class NotYet:
     """It was certainly not sent; try again."""
+
+    unreached: bool = False
+    """True where Telegram could not be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +129,8 @@ class Dispatcher:
         self._waves: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._failures = 0
+        self._doubtful = False
+        """True while a claim may have been committed although it seemed to fail."""
         clock.on_move(self.wake)
 
     def wake(self) -> None:
@@ -117,7 +140,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Settle what an earlier process left in the air, then send until `stop`."""
-        await self._database.transaction(self._resolve_leftovers)
+        await self._take_over()
         while not self._stopping:
             self._wake.clear()
             pause = await self._step()
@@ -137,21 +160,25 @@ class Dispatcher:
 
     async def _step(self) -> float:
         """Send a wave if one is due; return the seconds to wait before looking again."""
-        if len(self._waves) >= WAVES:
-            return LOOK_AGAIN  # a finished wave wakes
+        if len(self._busy) > (WAVES - 1) * outbox.WAVE:
+            return LOOK_AGAIN  # whatever is recorded wakes
         overall = self._limiter.wait_overall()
         if overall > 0:
             return overall
+        if self._failures > 1 and not await self._reachable():
+            self._failures += 1
+            self._limiter.hold_all(_pause(self._failures))
+            return _pause(self._failures)
         resting = self._limiter.resting()
         busy = self._busy | resting.keys()
         now = self._clock.now()
         try:
-            rows = await self._database.transaction(
-                lambda session: outbox.claim(session, now=now, most=outbox.WAVE, busy=busy)
-            )
+            rows = await self._database.transaction(lambda session: self._claim(session, now, busy))
+            self._doubtful = False
             if not rows:
-                return await self._until_next(resting)
+                return await self._until_next(resting, busy)
         except Exception as error:
+            self._doubtful = True
             log.error("outbox.unavailable", error=type(error).__name__)
             return BACK_OFF[0]
         self._busy.update(row.chat_id for row in rows)
@@ -160,14 +187,26 @@ class Dispatcher:
         task.add_done_callback(self._wave_done)
         return 0.0
 
-    async def _until_next(self, resting: dict[int, float]) -> float:
+    def _claim(self, session: Session, now: datetime, busy: set[int]) -> list[Claimed]:
+        if self._doubtful:
+            outbox.reclaim(session, self._busy)
+        return outbox.claim(session, now=now, most=outbox.WAVE, busy=busy)
+
+    async def _until_next(self, resting: dict[int, float], busy: set[int]) -> float:
         due = await self._database.read(outbox.next_due)
-        seconds = (due - self._clock.now()).total_seconds() if due else LOOK_AGAIN
-        if seconds <= 0:  # what is due belongs to chats that rest or are being sent to
-            return min(resting.values(), default=LOOK_AGAIN)
-        if not self._waves and not self._wake.is_set():
-            self._quiet.set()
-        return min(seconds, LOOK_AGAIN)
+        if due is None or due > self._clock.now():
+            if not self._waves and not self._wake.is_set():
+                self._failures = 0  # there is nothing left that could be risked
+                self._quiet.set()
+            return self._until(due)
+        # What is due belongs to chats that rest or are being sent to; the others must not wait for them.
+        others = await self._database.read(lambda session: outbox.next_due(session, busy))
+        return min(self._until(others), *resting.values(), LOOK_AGAIN)
+
+    def _until(self, due: datetime | None) -> float:
+        if due is None:
+            return LOOK_AGAIN
+        return min(max(0.0, (due - self._clock.now()).total_seconds()), LOOK_AGAIN)
 
     def _wave_done(self, task: "asyncio.Task[None]") -> None:
         self._waves.discard(task)
@@ -181,47 +220,89 @@ class Dispatcher:
             pass
 
     async def _send_wave(self, rows: list[Claimed]) -> None:
-        results = await asyncio.gather(*(self._send(row) for row in rows))
-        outcome = list(zip(rows, results, strict=True))
-        while not await self._recorded(outcome):
-            if self._stopping:
-                return  # the next start finds the rows and settles them
-            await asyncio.sleep(BACK_OFF[0])  # the chats stay busy meanwhile, so nothing is sent twice
-        self._busy.difference_update(row.chat_id for row in rows)
+        failures = self._failures
+        under_way = {asyncio.create_task(self._send(row)): row for row in rows}
+        while under_way:
+            answered, _ = await asyncio.wait(under_way, timeout=GRACE)
+            outcome = [(under_way.pop(task), task.result()) for task in answered]
+            failures = self._judge_network(failures, outcome)
+            await self._settle(outcome)
+            self._busy.difference_update(row.chat_id for row, _ in outcome)
+            self.wake()
 
-    async def _recorded(self, outcome: list[tuple[Claimed, Result]]) -> bool:
+    async def _settle(self, outcome: list[tuple[Claimed, Result]]) -> None:
+        """Record what came of messages. Until it is recorded, their chats stay busy and nothing is sent twice."""
+        tries = 0
+        while outcome:
+            try:
+                return await self._database.transaction(partial(self._record, outcome=outcome))
+            except Exception as error:
+                tries += 1
+                log.error("outbox.not_recorded", rows=[row.id for row, _ in outcome], error=type(error).__name__)
+                if not is_passing(error):
+                    if len(outcome) > 1:
+                        for one in outcome:  # one that cannot be recorded must not keep the others from it
+                            await self._settle([one])
+                        return
+                    outcome = [(row, _plainer(result, error)) for row, result in outcome]
+                if tries >= RECORDING_TRIES and (self._stopping or not is_passing(error)):
+                    return  # they stay `sending`, so that the next start knows that nobody knows
+                await asyncio.sleep(BACK_OFF[0])
+
+    def _judge_network(self, failures: int, outcome: list[tuple[Claimed, Result]]) -> int:
+        """Hold back the chats that were not reached: for longer, and everybody, once later waves fail as well.
+
+        Waves that began side by side, with the same count of `failures`, share one misfortune. Returns the count from
+        which this wave goes on.
+        """
+        lost = [row.chat_id for row, result in outcome if result in (Unknown(), NotYet(unreached=True))]
+        if any(result not in (Unknown(), NotYet(unreached=True), NotYet()) for _, result in outcome):
+            self._failures = failures = 0
+        elif lost:
+            self._failures = max(self._failures, failures + 1)
+        for chat_id in lost:
+            self._limiter.hold(chat_id, _pause(self._failures))
+        if lost and self._failures > 1:
+            self._limiter.hold_all(_pause(self._failures))
+        return failures
+
+    async def _reachable(self) -> bool:
+        """Ask Telegram something harmless, so that no message is risked on a network that was down a moment ago."""
         try:
-            await self._database.transaction(lambda session: self._record(session, outcome))
-        except Exception as error:
-            log.error("outbox.not_recorded", rows=[row.id for row, _ in outcome], error=type(error).__name__)
+            await self._wire.call("getMe", seconds=PROBE_SECONDS)
+        except Refusal:
+            return True
+        except WireError:
             return False
         return True
 
     async def _send(self, row: Claimed) -> Result:
-        while not self._limiter.try_take(row.chat_id):
-            if self._stopping:
-                return NotYet()
-            await asyncio.sleep(max(self._limiter.wait(row.chat_id), 0.001))
+        try:
+            return await self._attempt(row)
+        except Exception as error:  # nothing that goes wrong with one message may end its wave
+            reason = str(error) if isinstance(error, Uncertain) else type(error).__name__
+            log.warning("outbox.uncertain", row=row.id, kind=row.kind.value, error=reason)
+            return Unknown()
+
+    async def _attempt(self, row: Claimed) -> Result:
+        if not await self._turn(row.chat_id):
+            return NotYet()
         try:
             answer = await self._wire.call(row.method, row.params)
         except Unsent:
-            self._network_failed(row)
-            return NotYet()
-        except Uncertain as error:
-            self._network_failed(row)
-            log.warning("outbox.uncertain", row=row.id, kind=row.kind.value, error=str(error))
-            return Unknown()
+            return NotYet(unreached=True)
         except Refusal as refusal:
             return self._refused(row, refusal)
-        self._failures = 0
         return Sent(answer.get("message_id") if isinstance(answer, dict) else None)
 
-    def _network_failed(self, row: Claimed) -> None:
-        seconds = BACK_OFF[min(self._failures, len(BACK_OFF) - 1)]
-        self._failures += 1
-        self._limiter.hold(row.chat_id, seconds)
-        if self._failures > outbox.WAVE:  # not one unlucky request: the network is down
-            self._limiter.hold_all(seconds)
+    async def _turn(self, chat_id: int) -> bool:
+        """Wait for the limits to let one message go; False where that would take long, or the program stops."""
+        while not self._limiter.try_take(chat_id):
+            seconds = self._limiter.wait(chat_id)
+            if self._stopping or seconds > PATIENCE:
+                return False
+            await asyncio.sleep(max(seconds, 0.001))
+        return True
 
     def _refused(self, row: Claimed, refusal: Refusal) -> Result:
         text = refusal.description.lower()
@@ -236,8 +317,9 @@ class Dispatcher:
             return NotYet()
         if "message is not modified" in text:
             return Sent(row.params.get("message_id"))
-        if refusal.code == 403 or "chat not found" in text or "user not found" in text:
-            log.info("outbox.unreachable", row=row.id, chat=row.chat_id)
+        if refusal.code == 403 or any(reason in text for reason in UNREACHABLE):
+            say = log.error if row.chat_id < 0 else log.info  # a patient may leave, the staff's group should not
+            say("outbox.unreachable", row=row.id, chat=row.chat_id, code=refusal.code)
             return Unreachable(refusal.description)
         log.error("outbox.refused", row=row.id, kind=row.kind.value, code=refusal.code)
         return Failed(refusal.description)
@@ -248,12 +330,15 @@ class Dispatcher:
             match result:
                 case Sent(message_id):
                     outbox.sent(session, row.id, message_id, now)
+                    if row.chat_id < 0:  # a group that takes messages again gets those that were parked for it
+                        outbox.unpark(session, row.chat_id, now)
                 case Failed(error):
                     outbox.failed(session, row.id, error, now)
                     self._alarm(session, row)
                 case Unreachable(error):
-                    outbox.failed(session, row.id, error, now)
-                    outbox.park(session, row.chat_id, now)
+                    outbox.park(session, row.chat_id, now, error)
+                    if row.chat_id > 0:
+                        self._alarm(session, row)
                 case Moved(chat_id):
                     outbox.move(session, row.chat_id, chat_id)
                     self._on_moved(session, row.chat_id, chat_id)
@@ -267,12 +352,31 @@ class Dispatcher:
         log.info("outbox.unknown", row=row.id, kind=row.kind.value, repeated=again)
 
     def _alarm(self, session: Session, row: Claimed) -> None:
-        """Tell staff that somebody is waiting for a message that Telegram will not take."""
+        """Tell staff that somebody does not get a message."""
         staff = self._staff_chat(session)
         if staff is None or row.kind is Kind.STAFF or row.method in outbox.REPEATABLE:
             return
         outbox.post(session, Message(staff, self._voice.alarm(row.id), kind=Kind.STAFF), now=self._clock.now())
 
+    async def _take_over(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                return await self._database.transaction(self._resolve_leftovers)
+            except Exception as error:
+                log.error("outbox.unavailable", error=type(error).__name__)
+                await self._sleep(BACK_OFF[0])
+
     def _resolve_leftovers(self, session: Session) -> None:
         for row in outbox.left_sending(session):
             self._repeat(session, row)
+
+
+def _pause(failures: int) -> float:
+    """Return the seconds to wait after so many failures in a row to reach Telegram."""
+    return BACK_OFF[min(max(failures, 1), len(BACK_OFF)) - 1]
+
+
+def _plainer(result: Result, error: Exception) -> Result:
+    """Return what can be recorded of a result that the database does not take as it is."""
+    return Sent(None) if isinstance(result, Sent) else Failed(type(error).__name__)

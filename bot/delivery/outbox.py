@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, union_all, update
+from sqlalchemy import Row, bindparam, delete, func, select, union_all, update
 from sqlalchemy.orm import Session
 
+from bot.delivery.markup import TEXT_LIMIT, MarkupError, length, parse
 from bot.delivery.messages import Edit, Kind, Message, to_call
 from bot.store.database import OWED
 from bot.store.models import Outgoing, Patient
@@ -25,8 +26,55 @@ WAVE = 8
 
 URGENCIES = sorted({kind.urgency for kind in Kind})
 
+# The hot path's statements are built once, and on the table (no object to bring up to date): a tenth of the cost.
+_TABLE = Outgoing.metadata.tables[Outgoing.__tablename__]
+_CLAIMED = [
+    _TABLE.c[name]
+    for name in ("id", "chat_id", "kind", "method", "params", "language", "attempts", "due_at", "repeats", "subject")
+]
+_DUE = union_all(
+    *(
+        select(
+            select(*_TABLE.c["id", "chat_id", "urgency", "due_at", "valid_until"])
+            .where(_TABLE.c.state == "pending", _TABLE.c.urgency == urgency, _TABLE.c.due_at <= bindparam("now"))
+            .where(_TABLE.c.chat_id.not_in(bindparam("busy", expanding=True)))
+            .order_by(_TABLE.c.due_at, _TABLE.c.id)
+            .limit(bindparam("most"))
+            .subquery()
+        )
+        for urgency in URGENCIES
+    )
+)
+_EARLIEST = union_all(
+    *(
+        select(func.min(_TABLE.c.due_at))
+        .where(_TABLE.c.state == "pending", _TABLE.c.urgency == urgency)
+        .where(_TABLE.c.chat_id.not_in(bindparam("busy", expanding=True)))
+        for urgency in URGENCIES
+    )
+)
+_CLAIM = (
+    update(_TABLE)
+    .where(_TABLE.c.id.in_(bindparam("chosen", expanding=True)), _TABLE.c.state == "pending")
+    .values(state="sending", attempts=_TABLE.c.attempts + 1)
+    .returning(*_CLAIMED)
+)
+_SETTLE = (
+    update(_TABLE)
+    .where(_TABLE.c.id == bindparam("row"))
+    .values(
+        state=bindparam("to"), message_id=bindparam("message"), error=bindparam("reason"), settled_at=bindparam("at")
+    )
+)
+
 REPEATABLE = frozenset({"editMessageText", "editMessageReplyMarkup", "deleteMessage"})
 """Methods that do no harm when they are carried out twice."""
+
+REPEATS = 10
+"""How often such a method is tried while nobody knows what came of it; then what is behind it goes on."""
+
+SHORT_MARK = "🔁 "
+"""Marks a repeat where the whole sentence would make the message longer than Telegram allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +127,7 @@ def post(
 
 def claim(session: Session, *, now: datetime, most: int, busy: Collection[int]) -> list[Claimed]:
     """Mark up to `most` due rows as `sending`, the most urgent first, one a chat and none of `busy` chats."""
-    due = [_due(urgency, now, busy, limit=4 * WAVE) for urgency in URGENCIES]
-    rows = session.execute(union_all(*due)).all()
+    rows = session.execute(_DUE, {"now": now, "busy": list(busy), "most": 4 * WAVE}).all()
     chosen: dict[int, int] = {}
     stale: list[int] = []
     for row in sorted(rows, key=lambda row: (row.urgency, row.due_at, row.id)):
@@ -90,36 +137,26 @@ def claim(session: Session, *, now: datetime, most: int, busy: Collection[int]) 
             chosen.setdefault(row.chat_id, row.id)
     _settle_all(session, stale, "stale", now)
     if not chosen:
-        return []
-    claimed = session.scalars(
-        update(Outgoing)
-        .where(Outgoing.id.in_(chosen.values()), Outgoing.state == "pending")
-        .values(state="sending", attempts=Outgoing.attempts + 1)
-        .returning(Outgoing)
-        .execution_options(synchronize_session=False)
-    ).all()
+        return claim(session, now=now, most=most, busy=busy) if stale else []
+    claimed = session.execute(_CLAIM, {"chosen": list(chosen.values())}).all()
     order = {row_id: place for place, row_id in enumerate(chosen.values())}
     return [_claimed(row) for row in sorted(claimed, key=lambda row: order[row.id])]
 
 
-def next_due(session: Session) -> datetime | None:
-    """Return when the earliest pending row is due."""
-    earliest = [
-        select(func.min(Outgoing.due_at)).where(Outgoing.state == "pending", Outgoing.urgency == urgency)
-        for urgency in URGENCIES
-    ]
-    found = [row[0] for row in session.execute(union_all(*earliest)) if row[0] is not None]
+def next_due(session: Session, busy: Collection[int] = ()) -> datetime | None:
+    """Return when the earliest pending row is due, of those that are not for `busy` chats."""
+    found = [due_at for (due_at,) in session.execute(_EARLIEST, {"busy": list(busy)}) if due_at is not None]
     return min(found, default=None)
 
 
 def sent(session: Session, row_id: int, message_id: int | None, now: datetime) -> None:
     """Record that Telegram took the message."""
-    _settle(session, row_id, now, state="sent", message_id=message_id)
+    _settle(session, row_id, "sent", now, message_id=message_id)
 
 
 def failed(session: Session, row_id: int, error: str, now: datetime) -> None:
     """Record that Telegram refused the message for good."""
-    _settle(session, row_id, now, state="failed", error=error[:255])
+    _settle(session, row_id, "failed", now, error=error[:255])
 
 
 def put_back(session: Session, row_id: int) -> None:
@@ -134,16 +171,18 @@ def unknown(session: Session, row: Claimed, repeat_mark: str, now: datetime) -> 
 
     Returns True where it is owed again.
     """
-    if row.method in REPEATABLE:
+    if row.method in REPEATABLE and row.attempts < REPEATS:
         put_back(session, row.id)
         return True
-    _settle(session, row.id, now, state="unknown")
-    if row.repeats is not None or not row.kind.repeated_when_uncertain:
-        return False
     original = session.get_one(Outgoing, row.id)
+    if original.state == "unknown":
+        return False  # it is recorded already: the first try was only thought to have failed
+    _settle(session, row.id, "unknown", now)
+    if row.repeats is not None or row.method in REPEATABLE or not row.kind.repeated_when_uncertain:
+        return False
     params = dict(row.params)
     if "text" in params:
-        params["text"] = f"<i>{repeat_mark}</i>\n{params['text']}"
+        params["text"] = _marked(params["text"], repeat_mark)
     session.add(
         Outgoing(
             chat_id=row.chat_id,
@@ -153,7 +192,7 @@ def unknown(session: Session, row: Claimed, repeat_mark: str, now: datetime) -> 
             language=row.language,
             subject=row.subject,
             urgency=original.urgency,
-            due_at=row.due_at,  # its old place in the order: nothing overtakes it
+            due_at=row.due_at - timedelta(microseconds=1),  # its old place: before what was owed in the same instant
             valid_until=original.valid_until,
             state="pending",
             created_at=now,
@@ -164,18 +203,27 @@ def unknown(session: Session, row: Claimed, repeat_mark: str, now: datetime) -> 
     return True
 
 
+def reclaim(session: Session, busy: Collection[int]) -> None:
+    """Make pending again what was claimed and, since the claim was thought to have failed, is not being sent."""
+    session.execute(
+        update(_TABLE).where(_TABLE.c.state == "sending", _TABLE.c.chat_id.not_in(busy)).values(state="pending")
+    )
+
+
 def left_sending(session: Session) -> list[Claimed]:
     """Return the rows that a process which is gone had claimed and not settled, in order."""
-    rows = session.scalars(select(Outgoing).where(Outgoing.state == "sending").order_by(Outgoing.id))
-    return [_claimed(row) for row in rows]
+    return [
+        _claimed(row)
+        for row in session.execute(select(*_CLAIMED).where(_TABLE.c.state == "sending").order_by(_TABLE.c.id))
+    ]
 
 
-def park(session: Session, chat_id: int, now: datetime) -> None:
+def park(session: Session, chat_id: int, now: datetime, error: str | None = None) -> None:
     """Record that `chat_id` cannot be reached; what is still owed there waits, parked."""
     session.execute(
         update(Outgoing)
         .where(Outgoing.chat_id == chat_id, Outgoing.state.in_(("pending", "sending")))
-        .values(state="parked", settled_at=now)
+        .values(state="parked", settled_at=now, error=error[:255] if error else None)
     )
     session.execute(
         update(Patient)
@@ -185,17 +233,16 @@ def park(session: Session, chat_id: int, now: datetime) -> None:
 
 
 def unpark(session: Session, chat_id: int, now: datetime) -> None:
-    """Owe again what was parked for `chat_id` and is still worth saying: anything not past its time, replies for a
-    day."""
+    """Owe again what was parked for `chat_id` and is still worth saying: anything not past its time, to a person what
+    has no such time for a day."""
     parked = update(Outgoing).where(Outgoing.chat_id == chat_id, Outgoing.state == "parked")
     session.execute(parked.where(Outgoing.valid_until < now).values(state="stale"))
-    session.execute(
-        parked.where(Outgoing.valid_until.is_(None), Outgoing.created_at < now - timedelta(days=1)).values(
-            state="stale"
-        )
-    )
-    session.execute(parked.values(state="pending", settled_at=None))
-    session.info[OWED] = True
+    if chat_id > 0:
+        old = parked.where(Outgoing.valid_until.is_(None), Outgoing.created_at < now - timedelta(days=1))
+        session.execute(old.values(state="stale"))
+    owed = session.execute(parked.values(state="pending", settled_at=None, error=None))
+    if owed.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result has it, the declared type does not
+        session.info[OWED] = True
 
 
 def move(session: Session, old_chat_id: int, new_chat_id: int) -> None:
@@ -217,6 +264,14 @@ def about(session: Session, chat_id: int, message_id: int) -> str | None:
     )
 
 
+def _marked(text: str, mark: str) -> str:
+    marked = f"<i>{mark}</i>\n{text}"
+    try:
+        return marked if length(parse(marked).text) <= TEXT_LIMIT else SHORT_MARK + text
+    except MarkupError:
+        return marked  # Telegram says no to it either way
+
+
 def prune(session: Session, before: datetime) -> int:
     """Delete what was settled before `before`; returns how many rows went."""
     result = session.execute(
@@ -225,19 +280,7 @@ def prune(session: Session, before: datetime) -> int:
     return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it, the declared type does not
 
 
-def _due(urgency: int, now: datetime, busy: Collection[int], limit: int) -> Select[Any]:
-    rows = (
-        select(Outgoing.id, Outgoing.chat_id, Outgoing.urgency, Outgoing.due_at, Outgoing.valid_until)
-        .where(Outgoing.state == "pending", Outgoing.urgency == urgency, Outgoing.due_at <= now)
-        .where(Outgoing.chat_id.not_in(busy))
-        .order_by(Outgoing.due_at, Outgoing.id)
-        .limit(limit)
-        .subquery()
-    )
-    return select(rows)
-
-
-def _claimed(row: Outgoing) -> Claimed:
+def _claimed(row: Row[Any]) -> Claimed:
     return Claimed(
         row.id,
         row.chat_id,
@@ -252,8 +295,16 @@ def _claimed(row: Outgoing) -> Claimed:
     )
 
 
-def _settle(session: Session, row_id: int, now: datetime, **values: Any) -> None:
-    session.execute(update(Outgoing).where(Outgoing.id == row_id).values(settled_at=now, **values))
+def _settle(
+    session: Session,
+    row_id: int,
+    state: str,
+    now: datetime,
+    *,
+    message_id: int | None = None,
+    error: str | None = None,
+) -> None:
+    session.execute(_SETTLE, {"row": row_id, "to": state, "message": message_id, "reason": error, "at": now})
 
 
 def _settle_all(session: Session, row_ids: Sequence[int], state: str, now: datetime) -> None:

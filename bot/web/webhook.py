@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+log = structlog.get_logger()
 
 MOST_BYTES = 1024 * 1024
 """Telegram's updates are far smaller."""
@@ -34,11 +37,15 @@ def create_app(path: str, secret: str, take: Take) -> Starlette:
                 return Response(status_code=413)
         try:
             update = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return Response(status_code=400)
         if not isinstance(update, dict) or not isinstance(update.get("update_id"), int):
             return Response(status_code=400)
-        await take([update])  # raising makes a 500, and Telegram sends it again
+        try:
+            await take([update])
+        except Exception as error:  # its words, which the server would log, may be a person's
+            log.error("webhook.not_kept", update=update["update_id"], error=type(error).__name__)
+            return Response(status_code=500)  # Telegram sends it again
         return Response(status_code=200)
 
     return Starlette(routes=[Route(path, receive, methods=["POST"])])

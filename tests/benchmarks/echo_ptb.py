@@ -1,4 +1,4 @@
-"""The yardstick: the smallest echo bot that python-telegram-bot's own guide begins with, all settings at their defaults.
+"""The yardstick: the echo bot that python-telegram-bot's own guide begins with, all settings at their defaults.
 
 `python -m tests.benchmarks.echo_ptb URL TOKEN` runs it against the Bot API server at URL until it is stopped.
 """

@@ -1,6 +1,6 @@
 """The load driver: Telegram's stand-in in this process, bots as child processes, and what updates cost them.
 
-The stand-in's work is the same for every bot and is not counted as theirs: a bot's CPU is that of its own process.
+The stand-in does the same for every bot, and its work is not counted as theirs: a bot's CPU is that of its own process.
 """
 
 import asyncio
@@ -9,10 +9,9 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bot.clock import SystemClock
 from bot.sandbox.server import SandboxServer
@@ -20,25 +19,20 @@ from bot.sandbox.telegram import Telegram
 from bot.sandbox.world import Json, Reply, Upload, User
 
 TOKEN = "1234567890:a-token-for-benchmarks-only"
-PATIENCE = 180.0
+PATIENCE = 90.0
 """Seconds after which a bot that does not answer ends the benchmark."""
 
 SETTLE = 0.6
 """Seconds after the last answer in which a bot may still write down what it did; that CPU is counted."""
 
-QUESTIONS = (
-    "How long do the results last?",
-    "What are the side effects?",
-    "Can it help with dark circles?",
-    "How many sessions will I need?",
-    "Is it safe?",
-)
+MESOBOT = ("-m", "bot", "run")
+ECHO = ("-m", "tests.benchmarks.echo_ptb", "{url}", TOKEN)
 
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
 class BenchmarkError(Exception):
-    """A bot did not do its work, so there is nothing to measure."""
+    """A program did not do its work, so there is nothing to measure."""
 
 
 class Standin(Telegram):
@@ -89,7 +83,7 @@ class Round:
     cpu: float
     """Seconds of the bot's process."""
     standin: float
-    """Seconds of the stand-in, which bounds how fast any bot can look when it nears `seconds`."""
+    """Seconds of the stand-in's."""
 
     @property
     def rate(self) -> float:
@@ -98,60 +92,56 @@ class Round:
 
     @property
     def cpu_ms(self) -> float:
-        """Milliseconds of CPU for each update."""
+        """Milliseconds of the bot's CPU for each update."""
         return 1000 * self.cpu / self.updates
 
 
 class Rig:
     """One bot in its own process, its own stand-in, and people who write to it."""
 
-    def __init__(self, standin: Standin, process: asyncio.subprocess.Process, chats: int) -> None:
+    def __init__(self, standin: Standin, process: asyncio.subprocess.Process) -> None:
         self.standin = standin
         self.process = process
-        self.people: list[User] = []
-        for number in range(chats):
-            user = standin.add_user(f"Patient {number}")
-            user.started = True
-            self.people.append(user)
+        self.people: list[User] = list(standin.users.values())
+        self._away: set[int] = set()
+        """Who looks at a category and not at the menu."""
 
-    async def questions(self, count: int) -> Round:
+    async def questions(self, count: int, texts: Sequence[str]) -> Round:
         """Let people ask `count` questions, in turn, all at once; each gets one message back."""
 
-        async def ask() -> None:
-            for number in range(count):
-                text = QUESTIONS[number % len(QUESTIONS)]
-                await self.standin.send_text(self.people[number % len(self.people)].id, text)
+        async def ask(number: int, user: User) -> None:
+            await self.standin.send_text(user.id, texts[number % len(texts)])
 
         return await self._round(ask, count, "sendMessage")
 
     async def taps(self, count: int, menus: Mapping[int, int], category: str) -> Round:
-        """Let people open a category and go back to the menu, in turn; `menus` has a message with the menu for each."""
+        """Let people tap a category, and then their way back to the menu; `menus` names each one's message."""
 
-        async def tap() -> None:
-            for number in range(count):
-                user = self.people[number % len(self.people)]
-                back = number // len(self.people) % 2
-                await self.standin.tap(user.id, user.id, menus[user.id], "menu" if back else category)
+        async def tap(_: int, user: User) -> None:
+            self._away ^= {user.id}
+            data = category if user.id in self._away else "menu"
+            await self.standin.tap(user.id, user.id, menus[user.id], data)
 
         return await self._round(tap, count, "editMessageText", "answerCallbackQuery")
 
     async def menus(self) -> tuple[dict[int, int], str]:
-        """Ask the bot for its menu once and lay a copy into every chat; returns the messages and a category's data."""
+        """Ask the bot for its menu once and lay a copy into every chat: message ids by chat, and a category's data."""
         first = self.people[0]
         answered = self.standin.done["sendMessage"]
         await self.standin.send_text(first.id, "/menu")
         await self.standin.until("sendMessage", answered + 1)
         shown = self.standin.history(first.id)[-1]
-        content = {name: shown[name] for name in ("text", "entities", "reply_markup") if name in shown}
+        content: Json = {name: shown[name] for name in ("text", "entities", "reply_markup") if name in shown}
         ids = {
             user.id: int(self.standin.show(self.standin.chats[user.id], self.standin.bot_dict, content)["message_id"])
             for user in self.people
         }
         return ids, str(shown["reply_markup"]["inline_keyboard"][0][0]["callback_data"])
 
-    async def _round(self, act: Any, count: int, *methods: str) -> Round:
+    async def _round(self, act: Callable[[int, User], Awaitable[None]], count: int, *methods: str) -> Round:
         goals = {method: self.standin.done[method] + count for method in methods}
-        await act()
+        for number in range(count):
+            await act(number, self.people[number % len(self.people)])
         cpu, own, began = cpu_of(self.process.pid), time.process_time(), time.perf_counter()
         for method, goal in goals.items():
             await self.standin.until(method, goal)
@@ -161,17 +151,25 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def bot(command: Sequence[str], folder: Path, chats: int = 1) -> AsyncIterator[Rig]:
-    """Run a bot, in `folder`, until the context ends; {url} and {token} in `command` become the stand-in's."""
+async def serving(chats: int) -> AsyncIterator[tuple[Standin, str]]:
+    """Serve a stand-in with so many people in it who have started the bot; yields it with its address."""
     standin = Standin()
+    for number in range(chats):
+        standin.add_user(f"Patient {number}").started = True
     async with SandboxServer(standin) as server:
-        arguments = [part.format(url=server.url, token=TOKEN) for part in command]
+        yield standin, server.url
+
+
+@contextlib.asynccontextmanager
+async def bot(command: Sequence[str], folder: Path, chats: int = 1) -> AsyncIterator[Rig]:
+    """Run a bot, in `folder`, until the context ends; "{url}" in `command` becomes the stand-in's address."""
+    async with serving(chats) as (standin, url):
         with (folder / "stderr").open("wb") as complaints:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *arguments,
+                *(part.format(url=url) for part in command),
                 cwd=folder,
-                env=_environment(server.url),
+                env=_environment(url),
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=complaints,
             )
@@ -182,20 +180,31 @@ async def bot(command: Sequence[str], folder: Path, chats: int = 1) -> AsyncIter
             polled.cancel()
             gone.cancel()
             if not standin.polled.is_set():
-                raise BenchmarkError(f"{arguments} did not start: {(folder / 'stderr').read_text()[-2000:]}")
-            yield Rig(standin, process, chats)
+                raise BenchmarkError(f"{command} did not start: {(folder / 'stderr').read_text()[-2000:]}")
+            yield Rig(standin, process)
         finally:
             await _end(process)
 
 
-def mesobot() -> list[str]:
-    """Return the arguments that run this bot."""
-    return ["-m", "bot", "run"]
-
-
-def echo() -> list[str]:
-    """Return the arguments that run the bare echo bot."""
-    return ["-m", "tests.benchmarks.echo_ptb", "{url}", "{token}"]
+async def output(command: Sequence[str], folder: Path) -> str:
+    """Run a program of this package, in `folder`, and return what it prints; raises BenchmarkError where it fails."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        cwd=folder,
+        env=_environment(""),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        out, complaints = await asyncio.wait_for(process.communicate(), PATIENCE)
+    except TimeoutError:
+        raise BenchmarkError(f"{command} did not end") from None
+    finally:
+        await _end(process)
+    if process.returncode:
+        raise BenchmarkError(f"{command} failed: {complaints.decode()[-2000:]}")
+    return out.decode()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -210,29 +219,24 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _environment(url: str) -> dict[str, str]:
-    """Return the environment of a child: as installed, where compiled modules are kept, and this folder's sources."""
+    """Return a child's environment: this folder's sources, and compiled modules kept, as an installation keeps them."""
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("MESOBOT_") and name != "PYTHONDONTWRITEBYTECODE"
     }
-    return inherited | {
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-        "MESOBOT_TOKEN": TOKEN,
-        "MESOBOT_API_URL": url,
-        "MESOBOT_SEND_RATE": "1000",
-        "MESOBOT_LOG_LEVEL": "WARNING",
-    }
+    settings = {"MESOBOT_TOKEN": TOKEN, "MESOBOT_API_URL": url, "MESOBOT_SEND_RATE": "1000"}
+    return {**inherited, **settings, "MESOBOT_LOG_LEVEL": "WARNING", "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 def cpu_of(process: int) -> float:
-    """Return the seconds of CPU that a process has used."""
+    """Return the seconds of CPU that a process has used (from Linux's /proc)."""
     fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICK
 
 
 def memory_of(process: int, *, peak: bool = False) -> float:
-    """Return the resident megabytes of a process, now or at their peak."""
+    """Return the resident megabytes of a process, now or at their peak (from Linux's /proc)."""
     name = "VmHWM:" if peak else "VmRSS:"
     lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))

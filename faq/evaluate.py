@@ -1,0 +1,249 @@
+"""``python -m faq.evaluate``: how well the matcher understands, and the thresholds that follow from it.
+
+Without arguments it cross-validates over the content's phrasings. Each class is cut into four runs as they stand in its file, so that one
+author's sentences stay together, and near-duplicates follow each other into the same run: a phrase is always judged by a matcher that has
+seen nothing like it. From these verdicts come the curve (raw score to probability), the reliability table, and the thresholds:
+
+    sure     the lowest probability at which at most 2% of everything taken for certain is wrong
+    urgent   the lowest at which at most 0.5% of all that is not urgent is taken for urgent
+    lost     where suggestions are rather a nuisance than a help; chosen by eye in the reliability table
+
+``--write`` keeps them in ``thresholds.json`` and the packaged content's vectors and classifiers beside the model.
+``--questions FILE`` asks the finished matcher the questions of a file (JSON lines with text, route, topic and also) instead, red flags first.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faq import content, redflags
+from faq.encoder import FOLDER, MiniLM, Recalled
+from faq.matcher import HEADS, THRESHOLDS, VECTORS, Curve, Encoder, Label, Matcher, Phrase, Thresholds, Verdict
+from faq.tfidf import LogisticRegression
+
+WRONG, ALARMS, LOST = 0.02, 0.005, 0.05
+BINS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.01)
+RUNS = 4
+ALIKE = 0.9
+PLAIN = Curve(shift=0.0, slope=1.0, sure=0.5, urgent=0.5, lost=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A text, and what it asks."""
+
+    text: str
+    label: Label
+    also: frozenset[str] = frozenset()
+
+    def is_met(self, label: Label) -> bool:
+        """Whether a class is right: route and topic, or another acceptable topic."""
+        return label == self.label or (label[1] is not None and label[1] in self.also)
+
+    def is_among(self, topics: Iterable[str]) -> bool:
+        """Whether a right topic is among these."""
+        return not ({self.label[1]} | self.also).isdisjoint(topics)
+
+
+def say(line: str = "") -> None:
+    """Print a line."""
+    sys.stdout.write(line + "\n")
+
+
+def runs(phrases: Sequence[Phrase], matcher: Matcher) -> NDArray[np.int64]:
+    """The run of each phrase: four for each class in the order given, near-duplicates with the first of them."""
+    places: dict[Label, list[int]] = {}
+    for i, phrase in enumerate(phrases):
+        places.setdefault((phrase.route, phrase.topic), []).append(i)
+    run = np.zeros(len(phrases), np.int64)
+    for members in places.values():
+        run[members] = np.arange(len(members)) * RUNS // len(members)
+    vectors = matcher.vectors([phrase.text for phrase in phrases])
+    for i in range(1, len(phrases)):
+        like = vectors[:i] @ vectors[i]
+        if like.max() > ALIKE:
+            run[i] = run[like.argmax()]
+    return run
+
+
+def cross_validate(phrases: Sequence[Phrase], encoder: Encoder | None) -> list[Verdict]:
+    """The verdict on each phrase by a matcher fitted on the other runs."""
+    plain = Thresholds("", PLAIN, PLAIN)
+    run = runs(phrases, Matcher(phrases, encoder, plain))
+    verdicts: dict[int, Verdict] = {}
+    for held in range(RUNS):
+        matcher = Matcher(
+            [phrase for phrase, number in zip(phrases, run, strict=True) if number != held], encoder, plain
+        )
+        judged = np.flatnonzero(run == held).tolist()
+        verdicts |= zip(judged, matcher.judge([phrases[i].text for i in judged]), strict=True)
+    return [verdicts[i] for i in range(len(phrases))]
+
+
+def fit_curve(questions: Sequence[Question], verdicts: Sequence[Verdict]) -> Curve:
+    """The curve and thresholds that the verdicts call for; what a rule decided is left out of the curve."""
+    raw = np.array([verdict.raw for verdict in verdicts]).clip(1e-6, 1 - 1e-6)
+    right = np.array([question.is_met(verdict.label) for question, verdict in zip(questions, verdicts, strict=True)])
+    free = np.array([not verdict.ruled and verdict.enough <= 1 for verdict in verdicts])
+    odds = np.log(raw / (1 - raw)).astype(np.float32)[:, None]
+    line = LogisticRegression.fit(odds[free], right[free].astype(np.int64), c=1e3, steps=200, tolerance=1e-7)
+    slope, shift = float(line.weights[0, 1] - line.weights[0, 0]), float(line.bias[1] - line.bias[0])
+    curve = Curve(round(shift, 4), round(slope, 4), 1.0, 1.0, 0.0)
+    score = np.array([curve.probability(value) for value in raw])
+    is_urgent = np.array([verdict.label[0] == "urgent" for verdict in verdicts])
+    false_alarm = is_urgent & np.array([question.label[0] != "urgent" for question in questions])
+    sure = _lowest(score[free], ~right[free], WRONG, None)
+    urgent = _lowest(score[is_urgent], false_alarm[is_urgent], ALARMS, len(questions))
+    return Curve(curve.shift, curve.slope, sure, urgent, LOST)
+
+
+def _lowest(score: NDArray[np.float64], bad: NDArray[np.bool_], most: float, of: int | None) -> float:
+    """The lowest score such that at most this share is bad of all at and above it, or of ``of``."""
+    order = np.argsort(-score, kind="stable")
+    seen = np.arange(1, len(order) + 1) if of is None else np.full(len(order), of)
+    good = np.flatnonzero(np.cumsum(bad[order]) <= most * seen)
+    return round(float(score[order[good[-1]]]), 4) if len(good) else 1.0
+
+
+def print_summary(questions: Sequence[Question], verdicts: Sequence[Verdict], curve: Curve) -> None:
+    """Print the table of one set: all, and what the curve would make of it."""
+    right = np.array([question.is_met(verdict.label) for question, verdict in zip(questions, verdicts, strict=True)])
+    topical = [
+        (q, v) for q, v in zip(questions, verdicts, strict=True) if q.label[1] and q.label[1] != "contraindications"
+    ]
+    score = np.array([1.0 if v.ruled else 0.0 if v.enough > 1 else curve.probability(v.raw) for v in verdicts])
+    say(f"questions {len(questions)}; right class {right.mean():.1%}; right topic among three {_among(topical):.1%}")
+    for name, value in (
+        ("sure", curve.sure),
+        *((f"{value:.2f}", value) for value in (0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)),
+    ):
+        taken = score >= value
+        say(f"  at {name:>5} ({value:.4f}): certain {taken.mean():6.1%}, wrong of these {_share(~right[taken]):5.1%}")
+    say("reliability (probability: how many, right, topic among three)")
+    for low, high in zip(BINS, BINS[1:], strict=False):
+        inside = (score >= low) & (score < high)
+        near = [
+            (q, v)
+            for (q, v), here in zip(zip(questions, verdicts, strict=True), inside, strict=True)
+            if here and q.label[1]
+        ]
+        say(f"  {low:.2f}-{min(high, 1):.2f}: {inside.sum():5d}  {_share(right[inside]):6.1%}  {_among(near):6.1%}")
+    pairs = Counter((q.label, v.label) for q, v, ok in zip(questions, verdicts, right, strict=True) if not ok)
+    say("most frequent confusions (asked -> taken for)")
+    for (asked, taken_for), count in pairs.most_common(20):
+        say(f"  {count:4d}  {_name(asked)} -> {_name(taken_for)}")
+
+
+def _among(pairs: Sequence[tuple[Question, Verdict]]) -> float:
+    return _share([question.is_among(verdict.topics[:3]) for question, verdict in pairs])
+
+
+def _share(marks: Sequence[bool] | NDArray[np.bool_]) -> float:
+    return float(np.mean(marks)) if len(marks) else 0.0
+
+
+def _name(label: Label) -> str:
+    return label[1] or label[0]
+
+
+def ask(questions: Sequence[Question], matcher: Matcher, *, show: bool) -> None:
+    """Print how the finished matcher does on questions, with the red-flag rules before it."""
+    rows = []
+    for question in questions:
+        verdict = matcher.judge([question.text])[0]
+        match = matcher.match(question.text)
+        flagged = redflags.check(question.text) is not None
+        route, topic = ("urgent", None) if flagged else (match.route, match.topic)
+        best = ("urgent", None) if flagged else verdict.label
+        offered = (topic, *match.also, *match.suggestions) if topic else match.suggestions or verdict.topics
+        rows.append((question, best, (route, topic), match.also, offered[:3]))
+    for name, chosen in (("all", rows), ("without urgent", [row for row in rows if row[0].label[0] != "urgent"])):
+        certain = [row for row in chosen if row[2][0] != "suggest"]
+        answered = [row for row in certain if row[2][0] == "answer"]
+        topical = [row for row in chosen if row[0].label[1] and row[0].label[1] != "contraindications"]
+        say(f"{name}: {len(chosen)} questions")
+        say(f"  right route and topic, likeliest class   {_share([q.is_met(best) for q, best, *_ in chosen]):6.1%}")
+        say(
+            f"  right topic among three ({len(topical)} on topics)    {_share([q.is_among(o) for q, *_, o in topical]):6.1%}"
+        )
+        say(
+            f"  certain {len(certain) / len(chosen):6.1%}, wrong of these {_share([not q.is_met(t) for q, _, t, *_ in certain]):6.1%}"
+        )
+        say(
+            f"  answered {len(answered) / len(chosen):6.1%}, wrong of these {_share([not q.is_met(t) for q, _, t, *_ in answered]):6.1%}"
+        )
+        urgent = [row for row in chosen if row[0].label[0] == "urgent"]
+        if urgent:
+            say(
+                f"  urgent taken as urgent {_share([t[0] == 'urgent' for _, _, t, *_ in urgent]):6.1%} of {len(urgent)}"
+            )
+    others = [row for row in rows if row[0].label[0] != "urgent"]
+    say(f"not urgent, taken as urgent {_share([t[0] == 'urgent' for _, _, t, *_ in others]):6.1%}")
+    two = [row for row in rows if row[3]]
+    say(
+        f"answered twice {len(two)}, second topic expected in {sum(not q.also.isdisjoint(also) for q, _, _, also, _ in two)} of these"
+    )
+    if show:
+        for question, best, taken, also, offered in rows:
+            if not question.is_met(taken):
+                mark = "unsure" if taken[0] == "suggest" else "WRONG"
+                known = "best right" if question.is_met(best) else f"best {_name(best)}"
+                say(f"{mark}\t{_name(question.label)}\t{_name(taken)}\t{known}\t{' '.join(offered)}\t{question.text}")
+
+
+def read_questions(file: Path) -> list[Question]:
+    """The questions of a file of JSON lines; raises OSError, ValueError or KeyError."""
+    values = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [Question(v["text"], (v["route"], v["topic"]), frozenset(v.get("also") or ())) for v in values]
+
+
+def main() -> int:
+    """Evaluate the matcher on the packaged content, or on a file of questions."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--language", default="en")
+    parser.add_argument("--questions", type=Path, help="JSON lines with text, route, topic, also")
+    parser.add_argument("--show", action="store_true", help="print the questions that were not answered rightly")
+    parser.add_argument("--ngrams", action="store_true", help="do without the encoder")
+    parser.add_argument("--write", action="store_true", help="keep thresholds, vectors and classifiers in the package")
+    parser.add_argument("--phrases", type=Path, action="append", default=[], help="further phrasings, JSON lines")
+    arguments = parser.parse_args()
+    library = content.load([content.packaged()], arguments.language)
+    phrases = list(dict.fromkeys(Phrase(*phrase) for phrase in library.phrases()))
+    for file in arguments.phrases:
+        phrases += [Phrase(question.text, *question.label) for question in read_questions(file)]
+    if arguments.questions:
+        ask(
+            read_questions(arguments.questions),
+            Matcher.fit(phrases, encoder=None if arguments.ngrams else "packaged"),
+            show=arguments.show,
+        )
+        return 0
+    questions = [Question(phrase.text, (phrase.route, phrase.topic)) for phrase in phrases]
+    recalled = Recalled(MiniLM.load(), FOLDER / VECTORS)
+    curves = {}
+    for name, encoder in (("ngrams", None), ("encoder", recalled)):
+        if name == "encoder" and arguments.ngrams:
+            continue
+        verdicts = cross_validate(phrases, encoder)
+        curves[name] = fit_curve(questions, verdicts)
+        say(f"== {name}: {curves[name]}")
+        print_summary(questions, verdicts, curves[name])
+    if arguments.write:
+        thresholds = Thresholds(
+            Matcher(phrases, recalled, Thresholds("", PLAIN, PLAIN)).fingerprint, curves["encoder"], curves["ngrams"]
+        )
+        THRESHOLDS.write_text(json.dumps(asdict(thresholds), indent=2) + "\n", encoding="utf-8")
+        recalled.save()
+        Matcher(phrases, recalled, thresholds).save_heads(FOLDER / HEADS)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,239 @@
+"""What this bot costs beside a bare python-telegram-bot echo bot: `python -m tests.benchmarks` measures and prints it.
+
+Every figure is taken now, on this machine. The bots take turns, so that what else the machine does hits all alike, and
+the median of the turns' ratios is shown: rates differ from machine to machine, ratios much less. It is a report, and
+ends with status 0 whatever it finds.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bot.app import build_libraries
+from bot.config import load_clinic
+from tests.benchmarks import load
+from tests.benchmarks.load import BenchmarkError, Rig, Round
+
+TELEGRAM_RATE = 30
+"""Messages a second that Telegram takes from one bot."""
+
+IDLE_SECONDS = 2.0
+"""How long a bot has had nothing to do when its memory is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured."""
+
+    updates: int
+    turns: int
+    messages: int
+
+    @property
+    def chats(self) -> int:
+        """Chats that write: two updates each, which no limit of one chat holds back."""
+        return self.updates // 2
+
+
+FULL = Plan(updates=2000, turns=3, messages=2000)
+QUICK = Plan(updates=400, turns=1, messages=400)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table; `met` is None where there is no target."""
+
+    what: str
+    reached: str
+    target: str = ""
+    ratio: str = ""
+    met: bool | None = None
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="What this bot costs.")
+    parser.add_argument("--quick", action="store_true", help="one short turn each: a look, not a result")
+    plan = QUICK if parser.parse_args().quick else FULL
+    print(
+        f"Python {platform.python_version()}, {os.cpu_count()} cores; medians of {plan.turns} alternating turns, "
+        f"of {plan.updates} updates in {plan.chats} chats each",
+        flush=True,
+    )
+    for title, measure in (
+        ("Updates, all waiting from the start", updates),
+        ("From process start to the first getUpdates", starts),
+        ("Sending what the outbox owes, limits opened wide", dispatching),
+    ):
+        with tempfile.TemporaryDirectory(prefix="mesobot-bench-") as folder:
+            try:
+                show(title, asyncio.run(measure(plan, Path(folder))))
+            except BenchmarkError as error:
+                print(f"\n{title}: not measured: {error}", flush=True)
+
+
+def show(title: str, rows: Iterable[Row]) -> None:
+    """Print one part of the table."""
+    print(f"\n{title:<62}{'reached':>12}{'target':>12}{'ratio':>9}", flush=True)
+    for row in rows:
+        verdict = {True: "  yes", False: "  NO", None: ""}[row.met]
+        print(f"  {row.what:<60}{row.reached:>12}{row.target:>12}{row.ratio:>9}{verdict}", flush=True)
+
+
+# --- updates ----------------------------------------------------------------------------------------------------------
+
+NAMES = {
+    "echo": "bare python-telegram-bot echo bot",
+    "tap": "menu tap that writes nothing (two requests to Telegram)",
+    "question": "question: kept, understood, answered through the outbox",
+}
+LEAST = {"tap": 0.9, "question": 0.2}
+"""Updates a second to reach, as shares of the echo bot's."""
+
+
+async def updates(plan: Plan, folder: Path) -> list[Row]:
+    """Measure updates a second, CPU an update, and memory."""
+    library = next(iter(build_libraries(load_clinic(None)).values()))
+    texts = [text for text, route, _ in library.phrases() if route == "answer"]
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def running(name: str, command: Sequence[str]) -> Rig:
+            (folder / name).mkdir()
+            return await stack.enter_async_context(load.bot(command, folder / name, plan.chats))
+
+        rigs = {
+            "echo": await running("echo", load.ECHO),
+            "tap": await running("tap", load.MESOBOT),
+            "question": await running("question", load.MESOBOT),
+        }
+        menus, category = await rigs["tap"].menus()
+        acts: dict[str, Callable[[int], Awaitable[Round]]] = {
+            "echo": lambda count: rigs["echo"].questions(count, texts),
+            "tap": lambda count: rigs["tap"].taps(count, menus, category),
+            "question": lambda count: rigs["question"].questions(count, texts),
+        }
+        for act in acts.values():
+            await act(plan.chats // 5)  # what is loaded at first use
+        rounds: dict[str, list[Round]] = {name: [] for name in acts}
+        for turn in range(plan.turns):
+            for name in sorted(acts, reverse=bool(turn % 2)):
+                rounds[name].append(await acts[name](plan.updates))
+        peaks = {name: load.memory_of(rig.process.pid, peak=True) for name, rig in rigs.items()}
+    return [*_rates(rounds), *_cpu(rounds), *_peaks(peaks)]
+
+
+def _rates(rounds: dict[str, list[Round]]) -> Iterable[Row]:
+    for name, found in rounds.items():
+        reached = f"{median(one.rate for one in found):.0f}/s"
+        share = median(one.rate / echo.rate for one, echo in zip(found, rounds["echo"], strict=True))
+        least = LEAST.get(name)
+        if least is None:
+            yield Row(NAMES[name], reached)
+        else:
+            yield Row(NAMES[name], reached, f">= {least:.0%}", f"{share:.0%}", share >= least)
+    for name, found in rounds.items():
+        busy = median((one.cpu + one.standin) / one.seconds for one in found)
+        share = median(one.standin / one.seconds for one in found)
+        yield Row(f"cores busy with it, the stand-in's part: {name}", f"{busy:.2f}", "", f"{share:.2f}")
+
+
+def _cpu(rounds: dict[str, list[Round]]) -> Iterable[Row]:
+    for name, found in rounds.items():
+        ratio = median(one.cpu_ms / echo.cpu_ms for one, echo in zip(found, rounds["echo"], strict=True))
+        reached = f"{median(one.cpu_ms for one in found):.2f} ms"
+        yield Row(f"CPU of the bot for each: {name}", reached, "", "" if name == "echo" else f"{ratio:.2f}x")
+
+
+def _peaks(peaks: dict[str, float]) -> Iterable[Row]:
+    for name, peak in peaks.items():
+        yield Row(
+            f"memory at its peak: {name}",
+            f"{peak:.0f} MB",
+            "",
+            "" if name == "echo" else f"{peak / peaks['echo']:.1f}x",
+        )
+
+
+# --- starts -----------------------------------------------------------------------------------------------------------
+
+START_SECONDS = 1.5
+IDLE_MEGABYTES = 200.0
+
+
+async def starts(plan: Plan, folder: Path) -> list[Row]:
+    """Measure the CPU of a start and the memory of a bot that has nothing to do."""
+    (folder / "echo").mkdir()
+    first, _ = await _start(load.MESOBOT, folder)
+    again, idle, echo = [], [], []
+    for _ in range(plan.turns):
+        cpu, memory = await _start(load.MESOBOT, folder)
+        again.append(cpu)
+        idle.append(memory)
+        echo.append((await _start(load.ECHO, folder / "echo"))[0])
+    parts = json.loads(await load.output(["-m", "tests.benchmarks.parts"], folder))
+    start, memory = median(again), median(idle)
+    ratio = median(one / bare for one, bare in zip(again, echo, strict=True))
+    return [
+        Row("bare python-telegram-bot echo bot", f"{median(echo):.2f} s"),
+        Row("this bot, CPU", f"{start:.2f} s", f"< {START_SECONDS} s", f"{ratio:.1f}x", start < START_SECONDS),
+        Row("this bot the first time, with its tables to make", f"{first:.2f} s"),
+        *(Row(f"of a start: {part}", f"{parts[part]:.2f} s") for part in ("imports", "content", "matcher")),
+        Row("memory when idle", f"{memory:.0f} MB", f"< {IDLE_MEGABYTES:.0f} MB", "", memory < IDLE_MEGABYTES),
+        Row("understanding one question, CPU", f"{1000 * parts['question']:.2f} ms"),
+    ]
+
+
+async def _start(command: Sequence[str], folder: Path) -> tuple[float, float]:
+    """Return CPU seconds until the first getUpdates and resident megabytes a moment later."""
+    async with load.bot(command, folder) as rig:
+        await asyncio.sleep(IDLE_SECONDS)
+        return rig.standin.cpu_at_poll, load.memory_of(rig.process.pid)
+
+
+# --- dispatching ------------------------------------------------------------------------------------------------------
+
+LEAST_TIMES_TELEGRAM = 8.0
+WAVE = 8
+
+
+async def dispatching(plan: Plan, folder: Path) -> list[Row]:
+    """Measure the outbox in waves, and with each row claimed and recorded in commits of its own."""
+    waves, each = [], []
+    for _ in range(plan.turns):
+        waves.append(plan.messages / await _dispatch(folder, plan.messages, WAVE))
+        few = plan.messages // 4
+        each.append(few / await _dispatch(folder, few, 1))
+    times = median(waves) / TELEGRAM_RATE
+    gain = median(wave / one for wave, one in zip(waves, each, strict=True))
+    return [
+        Row(
+            f"in waves of {WAVE}, times Telegram's {TELEGRAM_RATE}/s",
+            f"{median(waves):.0f}/s",
+            f">= {LEAST_TIMES_TELEGRAM:.0f}x",
+            f"{times:.1f}x",
+            times >= LEAST_TIMES_TELEGRAM,
+        ),
+        Row("a commit for each row", f"{median(each):.0f}/s", "", f"{median(each) / TELEGRAM_RATE:.1f}x"),
+        Row("waves against single rows", "", "", f"{gain:.1f}x"),
+    ]
+
+
+async def _dispatch(folder: Path, count: int, wave: int) -> float:
+    async with load.serving(chats=count // 2) as (standin, url):
+        arguments = [url, *map(str, (count, wave, min(standin.users), len(standin.users)))]
+        seconds = float(await load.output(["-m", "tests.benchmarks.dispatch", *arguments], folder))
+        if standin.done["sendMessage"] != count:
+            raise BenchmarkError(f"{standin.done['sendMessage']} of {count} messages arrived")
+        return seconds
+
+
+if __name__ == "__main__":
+    main()
