@@ -16,6 +16,7 @@ MENU = "menu"
 CATEGORY = "cat"
 TOPIC = "topic"
 ASK = "ask"
+HELPFUL = "fb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Pages:
             case "urgent":
                 return Page(answers.urgent(say, self.clinic))
             case "answer" if understood.topic is not None:
-                return self._answers(say, (understood.topic, *understood.also), ask)
+                return self._answers(say, (understood.topic, *understood.also), question_id, ask)
             case "staff":
                 return Page(answers.for_a_person(say), way_out)
             case "book":
@@ -104,11 +105,22 @@ class Pages:
             case _:
                 return Page(answers.not_understood(say), way_out)
 
-    def _answers(self, say: Speech, topic_ids: Iterable[str], ask: Button) -> Page:
+    def not_helpful(self, say: Speech, suggestions: Iterable[str], answered: str | None, question_id: int) -> Page:
+        """Offer other topics than the one that did not help, and a person."""
+        others = [topic_id for topic_id in suggestions if topic_id != answered]
+        topics = tuple((button,) for button in self._buttons(self.library(say), others))
+        ask = Button(answers.ask_clinic_button(say), f"{ASK}:{question_id}")
+        return Page(answers.not_helpful(say), (*topics, (ask, _menu_button(say))))
+
+    def _answers(self, say: Speech, topic_ids: Iterable[str], question_id: int | None, ask: Button) -> Page:
         library = self.library(say)
         topics = [library.topics[topic_id] for topic_id in topic_ids if topic_id in library.topics]
         text = "\n\n".join(self._answer(say, topic) for topic in topics)
-        return Page(text, (*self._related(library, topics[0]), (ask, _menu_button(say))))
+        rating = tuple(
+            Button(label, f"{HELPFUL}:{question_id or 0}:{verdict}")
+            for label, verdict in ((answers.helpful_button(say), 1), (answers.unhelpful_button(say), 0))
+        )
+        return Page(text, (*self._related(library, topics[0]), rating, (ask, _menu_button(say))))
 
     def _answer(self, say: Speech, topic: Topic) -> str:
         today = self.clock.now().astimezone(self.clinic.tz).date()

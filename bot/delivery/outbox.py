@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Select, delete, func, select, union_all, update
 from sqlalchemy.orm import Session
 
-from bot.delivery.messages import Edit, Kind, Message, to_call
+from bot.delivery.messages import Kind, Outbound, to_call
 from bot.store.database import OWED
 from bot.store.models import Outgoing, Patient
 
@@ -25,7 +25,9 @@ WAVE = 8
 
 URGENCIES = sorted({kind.urgency for kind in Kind})
 
-REPEATABLE = frozenset({"editMessageText", "editMessageReplyMarkup", "deleteMessage"})
+REPEATABLE = frozenset(
+    {"editMessageText", "editMessageCaption", "editMessageReplyMarkup", "deleteMessage", "setMessageReaction"}
+)
 """Methods that do no harm when they are carried out twice."""
 
 
@@ -45,15 +47,26 @@ class Claimed:
     subject: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """A message that passed somebody's words on."""
+
+    chat_id: int
+    message_id: int
+    method: str
+    language: str
+
+
 def post(
     session: Session,
-    message: Message | Edit,
+    message: Outbound,
     *,
     now: datetime,
     language: str = "en",
     due_at: datetime | None = None,
     valid_until: datetime | None = None,
     subject: str | None = None,
+    source: str | None = None,
     key: str | None = None,
 ) -> Outgoing:
     """Owe `message`, from `due_at` (now, if not given) until `valid_until` (for ever, if not given)."""
@@ -65,6 +78,7 @@ def post(
         params=call.params,
         language=language,
         subject=subject,
+        source=source,
         key=key,
         urgency=message.kind.urgency,
         due_at=due_at or now,
@@ -215,6 +229,27 @@ def about(session: Session, chat_id: int, message_id: int) -> str | None:
     return session.scalar(
         select(Outgoing.subject).where(Outgoing.chat_id == chat_id, Outgoing.message_id == message_id).limit(1)
     )
+
+
+def card(session: Session, chat_id: int, subject: str) -> int | None:
+    """Return the first message about `subject` that the bot sent to `chat_id`, if it arrived."""
+    return session.scalar(
+        select(Outgoing.message_id)
+        .where(Outgoing.chat_id == chat_id, Outgoing.subject == subject, Outgoing.message_id.is_not(None))
+        .order_by(Outgoing.id)
+        .limit(1)
+    )
+
+
+def passed_on(session: Session, source: str) -> PassedOn | None:
+    """Return what passed the message `source` on, if it arrived."""
+    row = session.execute(
+        select(Outgoing.chat_id, Outgoing.message_id, Outgoing.method, Outgoing.language)
+        .where(Outgoing.source == source, Outgoing.message_id.is_not(None))
+        .order_by(Outgoing.id.desc())
+        .limit(1)
+    ).first()
+    return PassedOn(row.chat_id, row.message_id or 0, row.method, row.language) if row else None
 
 
 def prune(session: Session, before: datetime) -> int:

@@ -74,6 +74,8 @@ class Patient(Base):
     started_at: Mapped[datetime]
     unreachable_since: Mapped[datetime | None]
     """Set while Telegram refuses messages to this person: blocked or deactivated."""
+    flagged_at: Mapped[datetime | None]
+    """When the person last wrote something that may be an emergency."""
     topic: Mapped[str | None] = mapped_column(String(64))
     """What the last answer was about, so that a fragment ("and for the neck?") can be understood."""
     topic_at: Mapped[datetime | None]
@@ -131,6 +133,8 @@ class Outgoing(Base):
     language: Mapped[str] = mapped_column(String(16))
     subject: Mapped[str | None] = mapped_column(String(64))
     """What it is about, as `noun:id`, so that a reply to it finds its way."""
+    source: Mapped[str | None] = mapped_column(String(48), index=True)
+    """The message it passes on, as `chat:message`, so that an edit of that one can follow."""
     key: Mapped[str | None] = mapped_column(String(128), unique=True)
     """Planning the same key twice is planning once."""
     urgency: Mapped[int]
@@ -159,7 +163,10 @@ class Question(Base):
     text: Mapped[str]
     route: Mapped[str] = mapped_column(String(16))
     topic: Mapped[str | None] = mapped_column(String(64))
+    suggestions: Mapped[list[str]] = mapped_column(JSON)
     score: Mapped[float]
+    helpful: Mapped[bool | None]
+    """What the patient said of the answer; empty until they do."""
 
 
 class Enquiry(Base):
@@ -172,9 +179,15 @@ class Enquiry(Base):
     question_id: Mapped[int] = mapped_column(Key, unique=True)
     urgent: Mapped[bool]
     state: Mapped[str] = mapped_column(String(8))
-    """waiting or answered."""
+    """waiting -> talking -> closed; a red flag's goes on from waiting only when somebody has acknowledged it."""
     opened_at: Mapped[datetime]
-    answered_at: Mapped[datetime | None]
+    handled_by: Mapped[str | None]
+    """The name of who answered or acknowledged it first."""
+    closed_by: Mapped[str | None] = mapped_column(String(8))
+    """patient, staff or time."""
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
+    """When something is to be done about it although nobody says anything."""
+    reminders: Mapped[int] = mapped_column(default=0)
 
 
 class Audit(Base):
