@@ -7,7 +7,7 @@ from typing import Any
 from telegram import CallbackQuery, Update
 from telegram.ext import BaseHandler, CallbackQueryHandler, ContextTypes, MessageHandler, filters
 
-from bot.clinic import enquiries, opening, patients
+from bot.clinic import enquiries, insights, opening, patients
 from bot.clinic.enquiries import (
     AlreadyPassedOn,
     Asked,
@@ -56,7 +56,12 @@ async def hear(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
     understood = None
     if said.text:
         understood = await desk.database.read(
-            lambda session: desk.reader.read(said.text, say.language, patients.recent_topic(session, user.id, now))
+            lambda session: desk.reader.read(
+                said.text,
+                say.language,
+                patients.recent_topic(session, user.id, now),
+                insights.own_answers(session),
+            )
         )
     await desk.keep(
         update,

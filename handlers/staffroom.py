@@ -18,12 +18,13 @@ from telegram.ext import (
 
 from bot.clinic import enquiries, patients, staffroom
 from bot.clinic.enquiries import Answered, AnswerOutcome, Card, Changed, ChangeOutcome, NotACard, Unchanged, Unreachable
+from bot.clinic.insights import GAP
 from bot.clinic.staffroom import Claimed, ClaimedElsewhere, ClaimOutcome, WrongCode
 from bot.delivery.markup import TEXT_LIMIT, length
 from bot.delivery.messages import Copy, Kind, Message, Reaction
 from bot.store.database import Session
 from bot.wording import answers, front, staff
-from handlers import cards
+from handlers import cards, gaps
 from handlers.desk import Desk, Owed
 
 GROUP = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
@@ -87,11 +88,15 @@ async def help_command(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE)
 
 
 async def answer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Pass a staff member's reply to a card on to its patient."""
+    """Pass a staff member's reply to a card on to its patient, or keep what they wrote to a gap in the content."""
     message, user = update.effective_message, update.effective_user
     if message is None or message.reply_to_message is None:
         return
     chat_id, replied_to, text = message.chat.id, message.reply_to_message.message_id, message.text
+    noun, number = await desk.database.read(lambda session: enquiries.what_about(session, chat_id, replied_to))
+    if noun == GAP:
+        await gaps.write(desk, update, message, number)
+        return
     name = user.first_name if user else message.chat.title or ""
     if text is not None and length(text) > ANSWER_LIMIT:
         await _note_too_long(desk, update, chat_id, replied_to, message.message_id)

@@ -197,11 +197,16 @@ ChangeOutcome = Changed | Unchanged | NotACard
 
 def of_card(session: Session, chat_id: int, message_id: int) -> Card | None:
     """Return the enquiry that a message in the staff group is about."""
-    if staffroom.chat(session) != chat_id:
-        return None
-    noun, _, number = (outbox.about(session, chat_id, message_id) or "").partition(":")
-    enquiry = session.get(Enquiry, int(number)) if noun == SUBJECT else None
+    noun, number = what_about(session, chat_id, message_id)
+    enquiry = session.get(Enquiry, number) if noun == SUBJECT else None
     return _card(session, enquiry) if enquiry else None
+
+
+def what_about(session: Session, chat_id: int, message_id: int) -> tuple[str, int]:
+    """Return noun and number of what a message of the bot in the staff group is about; ("", 0) for nothing."""
+    about = outbox.about(session, chat_id, message_id) if staffroom.chat(session) == chat_id else None
+    noun, _, number = (about or ":0").partition(":")
+    return noun, int(number)
 
 
 def answer(

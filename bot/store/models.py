@@ -190,6 +190,25 @@ class Enquiry(Base):
     reminders: Mapped[int] = mapped_column(default=0)
 
 
+class OwnAnswer(Base):
+    """An answer that staff wrote to a question the content did not hold; served once somebody else has approved it."""
+
+    __tablename__ = "own_answers"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
+    written_at: Mapped[datetime]
+    language: Mapped[str] = mapped_column(String(16))
+    phrasings: Mapped[list[str]] = mapped_column(JSON)
+    """The questions it answers, as patients asked them; the first heads it."""
+    body: Mapped[str]
+    author_id: Mapped[int] = mapped_column(BigInteger)
+    author: Mapped[str]
+    state: Mapped[str] = mapped_column(String(10))
+    """proposed -> approved | discarded, approved -> withdrawn."""
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+
+
 class Audit(Base):
     """Who changed what, when: ids and states, never words."""
 

@@ -162,7 +162,7 @@ def help_text(say: Speech) -> str:
 
 def commands(say: Speech) -> list[tuple[str, str]]:
     """Return the commands of the staff group and what each is for."""
-    return [("help", say._("How this group works"))]
+    return [("gaps", say._("Questions without an answer")), ("help", say._("How this group works"))]
 
 
 def undeliverable(say: Speech, row_id: int) -> str:

@@ -104,6 +104,20 @@ def upgrade() -> None:
     )
     op.create_index("ix_outbox_sending", "outbox", ["id"], unique=False, sqlite_where=SENDING, postgresql_where=SENDING)
     op.create_table(
+        "own_answers",
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("written_at", INSTANT, nullable=False),
+        sa.Column("language", sa.String(length=16), nullable=False),
+        sa.Column("phrasings", sa.JSON(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("author_id", sa.BigInteger(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("decided_at", INSTANT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_own_answers"),
+    )
+    op.create_table(
         "patients",
         sa.Column("chat_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("first_name", sa.Text(), nullable=False),
@@ -142,6 +156,7 @@ def downgrade() -> None:
     op.drop_index("ix_questions_asked_at", table_name="questions")
     op.drop_table("questions")
     op.drop_table("patients")
+    op.drop_table("own_answers")
     op.drop_index("ix_outbox_sending", table_name="outbox", sqlite_where=SENDING, postgresql_where=SENDING)
     op.drop_index("ix_outbox_pending", table_name="outbox", sqlite_where=PENDING, postgresql_where=PENDING)
     op.drop_index("ix_outbox_source", table_name="outbox")
