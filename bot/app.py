@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import traceback
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from telegram.error import InvalidToken, TelegramError
 
-from bot.clinic import staffroom, upkeep
+from bot.clinic import enquiries, staffroom, upkeep
 from bot.clock import Clock
 from bot.config import Clinic, Settings
 from bot.delivery import inbox, outbox
@@ -36,6 +37,7 @@ from faq.reader import Reader
 from handlers import all_handlers
 from handlers.desk import Desk
 from handlers.pages import Pages
+from handlers.rounds import make_rounds
 
 log = structlog.get_logger()
 
@@ -44,6 +46,9 @@ MOST_WAITING = 2000
 
 TOLD_STAFF_CHAT = "staff chat setting"
 """The staff group that the settings named last: Telegram may have given the group a new id since, which counts."""
+
+ROUND_SECONDS = 5
+"""How often it is looked whether something has become due."""
 
 FLUSH_SECONDS = 0.25
 """How long a tap that wrote nothing may wait to be marked as handled."""
@@ -142,6 +147,7 @@ class App:
         self._lanes: Lanes[Kept] = Lanes(self._handle)
         self._handled: list[int] = []
         self._doubtful: set[int] = set()
+        self._rounds: set[asyncio.Future[None]] = set()
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._tasks: list[asyncio.Task[None]] = []
         database.on_owed = self.dispatcher.wake
@@ -159,6 +165,15 @@ class App:
         self._scheduler.add_job(
             self._sweep, "interval", hours=1, coalesce=True, max_instances=1, misfire_grace_time=None
         )
+        self._scheduler.add_job(
+            self._make_rounds,
+            "interval",
+            seconds=ROUND_SECONDS,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+        )
+        self.clock.on_move(self._clock_moved)
         self._scheduler.start()
         self._tasks.append(asyncio.create_task(self.dispatcher.run()))
         for kept in await self.database.read(inbox.unfinished):
@@ -193,8 +208,9 @@ class App:
         """Wait until every update that came is handled and nothing that is due is left to send."""
         while True:
             await self._lanes.until_fewer_than(1)
+            await asyncio.gather(*self._rounds)
             await self.dispatcher.quiet()
-            if not len(self._lanes):
+            if not len(self._lanes) and not self._rounds:
                 return
 
     async def stop(self) -> None:
@@ -341,6 +357,23 @@ class App:
         except Exception as error:
             self._handled += handled  # the next batch, or the stop, marks them
             log.warning("inbox.not_marked", count=len(handled), error=type(error).__name__)
+
+    async def next_due(self) -> datetime | None:
+        """Return when something is to be said or done next."""
+        found = await self.database.read(lambda session: (outbox.next_due(session), enquiries.next_due(session)))
+        return min((due for due in found if due is not None), default=None)
+
+    def _clock_moved(self) -> None:
+        task = asyncio.ensure_future(self._make_rounds())
+        self._rounds.add(task)
+        task.add_done_callback(self._rounds.discard)
+
+    async def _make_rounds(self) -> None:
+        """Do what has become due."""
+        try:
+            await make_rounds(self.desk)
+        except Exception as error:
+            log.error("rounds.failed", error=type(error).__name__)
 
     async def _sweep(self) -> None:
         """Delete what has been kept long enough."""

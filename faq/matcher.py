@@ -1,11 +1,12 @@
 """Which topic a patient asks about, and how sure that is.
 
-Recipe: three opinions are fused, ``softmax(.3 log p_ngrams + .5 log p_encoder + .2 log p_neighbours)``. The first two are logistic
-regressions over the content's phrasings, on n-grams and on sentence vectors of all-MiniLM-L6-v2; the third is the share of each class among
-the nearest phrasings. The winner's share times its likeness to the nearest phrasing of its class is the raw score; a curve fitted by
-cross-validation turns it into the probability of being right. Below the threshold the answer is "did you mean" or a person, never a guess.
-Spelling is repaired before, and what a text says that it does not ask is left out; personal medical questions go to staff whatever the
-scores. Without the encoder's file the n-grams work alone, with a curve of their own.
+Recipe: three opinions are fused, ``softmax(.3 log p_ngrams + .5 log p_encoder + .2 log p_neighbours)``. The first two
+are logistic regressions over the content's phrasings, on n-grams and on sentence vectors of all-MiniLM-L6-v2; the
+third is the share of each class among the nearest phrasings. The winner's share times its likeness to the nearest
+phrasing of its class is the raw score; a curve fitted by cross-validation turns it into the probability of being
+right. Below the threshold the answer is "did you mean" or a person, never a guess. Spelling is repaired before, and
+what a text says that it does not ask is left out; personal medical questions go to staff whatever the scores. Without
+the encoder's file the n-grams work alone, with a curve of their own.
 
 ``python -m faq.evaluate`` prints the measured figures, and writes the curves and thresholds to ``thresholds.json``.
 """

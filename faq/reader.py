@@ -1,13 +1,24 @@
 """The reader: what a text from a patient asks for. The same code answers in Telegram and in `mesobot ask`."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from faq import redflags
+from faq.guards import is_medical
 from faq.matcher import Matcher
 from faq.redflags import Level
+from faq.text import words
+from faq.tfidf import Floats
 
 RED_FLAG_SCORE = 1.0
+
+LEFT_OPEN = frozenset({"suggest", "staff", "off-topic"})
+"""Routes on which the content has no answer, so that one of staff's own may be asked for."""
+
+SAME_QUESTION = 0.8
+"""Likeness from which two questions count as the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +37,19 @@ class Understood:
     """A second topic that was asked in the same breath."""
     level: Level | None = None
     """How urgent, where the route is urgent."""
+    own: "Own | None" = None
+    """Staff's own answer, where that is the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """An answer that the clinic's staff wrote themselves, and the questions it answers."""
+
+    id: int
+    language: str
+    phrasings: tuple[str, ...]
+    body: str
+    author: str
 
 
 class Reader:
@@ -36,20 +60,50 @@ class Reader:
         self._default = default
         self._matchers = matchers
         self._unanswerable = frozenset(unanswerable)
+        self._vectors: dict[tuple[str, str], Floats] = {}
 
-    def read(self, text: str, language: str, previous_topic: str | None = None) -> Understood:
-        """Return what `text` asks for; red flags come before anything else. Never raises, whatever the text."""
+    def read(self, text: str, language: str, previous_topic: str | None = None, own: Sequence[Own] = ()) -> Understood:
+        """Return what `text` asks for; red flags come before anything else. Never raises, whatever the text.
+
+        Where the content holds no answer, one of staff's `own` is taken if the question is as good as one of its own.
+        """
         flag = redflags.check(text, language=language)
         if flag is not None:
             return Understood("urgent", None, (), RED_FLAG_SCORE, language, level=flag.level)
-        matcher = self._matchers.get(language) or self._matchers[self._default]
-        match = matcher.match(text, previous_topic=previous_topic)
+        match = self._matcher(language).match(text, previous_topic=previous_topic)
         understood = Understood(
             match.route, match.topic, match.suggestions, match.score, language, match.also, _level(match.route)
         )
         if understood.route == "answer" and understood.topic in self._unanswerable:
-            return replace(understood, route="staff", also=())
+            understood = replace(understood, route="staff", also=())
+        if understood.route in LEFT_OPEN and not is_medical(text) and (found := self._own(text, language, own)):
+            return replace(understood, route="answer", topic=None, score=found[1], own=found[0])
         return replace(understood, also=tuple(topic for topic in match.also if topic not in self._unanswerable))
+
+    def likeness(self, texts: Sequence[str], others: Sequence[str], language: str) -> Floats:
+        """Return how alike the texts (rows) are to the others (columns), from -1 to 1."""
+        matcher = self._matcher(language)
+        likeness: Floats = matcher.vectors(texts) @ matcher.vectors(others).T
+        return likeness
+
+    def _matcher(self, language: str) -> Matcher:
+        return self._matchers.get(language) or self._matchers[self._default]
+
+    def _vector(self, phrasing: str, language: str) -> Floats:
+        """Encode a phrasing of staff's own once; there are few of them."""
+        key = language, phrasing
+        if key not in self._vectors:
+            self._vectors[key] = self._matcher(language).vectors([phrasing])[0]
+        return self._vectors[key]
+
+    def _own(self, text: str, language: str, own: Sequence[Own]) -> tuple[Own, float] | None:
+        known = [(one, phrasing) for one in own if one.language == language for phrasing in one.phrasings]
+        if not known or not words(text):
+            return None
+        vectors = np.stack([self._vector(phrasing, language) for _, phrasing in known])
+        likeness = vectors @ self._matcher(language).vectors([text])[0]
+        best = int(np.argmax(likeness))
+        return (known[best][0], float(likeness[best])) if likeness[best] >= SAME_QUESTION else None
 
     def is_urgent(self, text: str, language: str) -> bool:
         """True where the rules find a red flag in `text`."""

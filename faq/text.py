@@ -148,7 +148,7 @@ def _deletions(word: str) -> set[str]:
 
 
 def _cost(slip: str, word: str) -> float:
-    """How unlikely a slip is: swaps, doubled letters and wrong vowels are cheap, wrong consonants and beginnings dear."""
+    """How unlikely a slip is: swaps, doubled letters and wrong vowels are cheap, wrong consonants are dear."""
     last: list[float] = []
     before: list[float] = []
     row = [float(j) for j in range(len(word) + 1)]

@@ -1,9 +1,10 @@
 """N-gram features, and the logistic regression that is fitted on them and on the encoder's vectors.
 
-Words in ones and twos and the letters inside words in twos to fives, sublinear counts times inverse document frequency, each of the two
-blocks scaled to length one. N-grams are 64-bit hashes computed for a whole corpus at once, so that a few thousand phrases take a fraction
-of a second; they are folded with random signs into a few thousand columns, so that the matrix is dense and the solver needs only numpy
-(4,096 columns lose 0.4 points of accuracy against a column each).
+Words in ones and twos and the letters inside words in twos to fives, sublinear counts times inverse document
+frequency, each of the two blocks scaled to length one. N-grams are 64-bit hashes computed for a whole corpus at once,
+so that a few thousand phrases take a fraction of a second; they are folded with random signs into a few thousand
+columns, so that the matrix is dense and the solver needs only numpy (4,096 columns lose 0.4 points of accuracy
+against a column each).
 """
 
 from collections.abc import Callable, Sequence
@@ -60,7 +61,7 @@ class Ngrams:
         return cls((_Block.fit(*_words(texts), len(texts)), _Block.fit(*_letters(texts), len(texts))), width)
 
     def transform(self, texts: Sequence[str]) -> Floats:
-        """Shape (texts, width); each of the two blocks adds a vector of length one, or nothing where no n-gram is known."""
+        """Shape (texts, width); each block adds a vector of length one, or nothing where no n-gram is known."""
         found = (_words(texts), _letters(texts))
         parts = [block.weigh(*grams, len(texts)) for block, grams in zip(self.blocks, found, strict=True)]
         rows, hashes, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -124,7 +125,7 @@ class LogisticRegression:
 
     @classmethod
     def fit(cls, x: Floats, y: Rows, *, c: float, steps: int = 100, tolerance: float = 1e-4) -> "LogisticRegression":
-        """Minimise ``c`` times the log loss plus half the squared weights; raises RuntimeError if the solver did not move."""
+        """Minimise ``c`` times the log loss plus half the squared weights; raises RuntimeError if it does not move."""
         features, classes = x.shape[1], int(y.max()) + 1
         scale = np.float32(1 / (c * len(x)))
         rows = np.arange(len(x))
@@ -167,7 +168,7 @@ def log_softmax(logits: Floats) -> Floats:
 def minimise(
     function: Callable[[Floats], tuple[float, Floats]], start: Floats, steps: int, tolerance: float, memory: int = 8
 ) -> tuple[Floats, int]:
-    """L-BFGS with a backtracking line search: the point reached, and the steps it took; ends when the slope's largest entry is small."""
+    """L-BFGS with a backtracking line search: the point reached, and the steps it took."""
     point = start
     value, slope = function(point)
     moves: list[tuple[Floats, Floats, float]] = []

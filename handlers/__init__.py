@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from handlers import front, questions, rest, staffroom
+from handlers import front, gaps, questions, rest, staffroom
 
 if TYPE_CHECKING:
     from telegram.ext import BaseHandler
@@ -12,4 +12,4 @@ if TYPE_CHECKING:
 
 def all_handlers(desk: "Desk") -> "list[BaseHandler[Any, Any, Any]]":
     """Return every conversation's handlers, in the order in which they are asked."""
-    return [handler for room in (front, questions, staffroom, rest) for handler in room.handlers(desk)]
+    return [handler for room in (front, questions, staffroom, gaps, rest) for handler in room.handlers(desk)]

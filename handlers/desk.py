@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from telegram import CallbackQuery, Update, User
@@ -19,7 +19,7 @@ from bot.clinic.patients import Person
 from bot.clock import Clock
 from bot.config import Clinic
 from bot.delivery import inbox, outbox
-from bot.delivery.messages import Edit, Message, to_call
+from bot.delivery.messages import Edit, Message, Outbound, to_call
 from bot.delivery.wire import Refusal, Wire, WireError
 from bot.store.database import Database, Session
 from bot.wording.speech import Speech, Speeches
@@ -33,10 +33,13 @@ Outcome = TypeVar("Outcome")
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A message to be kept; a reply to it is about `subject`."""
+    """A message to be kept; a reply to it is about `subject`, and an edit of the message `source` follows it."""
 
-    message: Message | Edit
+    message: Outbound
     subject: str | None = None
+    source: str | None = None
+    language: str | None = None
+    """The reader's language, where it is not that of the person who acted."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,40 @@ class Desk:
         def whole(session: Session) -> Outcome | None:
             if not inbox.finish(session, update.update_id, now):
                 return None
-            outcome = use_case(session, now)
-            for owed in render(outcome):
-                outbox.post(session, owed.message, now=now, language=say.language, subject=owed.subject)
-            return outcome
+            return self._said(session, say, now, use_case, render)
 
         outcome = await self.database.transaction(whole)
         self.marked.add(update.update_id)
+        return outcome
+
+    async def act(
+        self,
+        say: Speech,
+        use_case: Callable[[Session, datetime], Outcome],
+        render: Callable[[Outcome], Iterable[Owed]],
+    ) -> Outcome:
+        """Do the same where no update asks for it, but time does."""
+        now = self.clock.now()
+        return await self.database.transaction(lambda session: self._said(session, say, now, use_case, render))
+
+    def _said(
+        self,
+        session: Session,
+        say: Speech,
+        now: datetime,
+        use_case: Callable[[Session, datetime], Outcome],
+        render: Callable[[Outcome], Iterable[Owed]],
+    ) -> Outcome:
+        outcome = use_case(session, now)
+        for owed in render(outcome):
+            outbox.post(
+                session,
+                owed.message,
+                now=now,
+                language=owed.language or say.language,
+                subject=owed.subject,
+                source=owed.source,
+            )
         return outcome
 
     async def send(self, update: Update, say: Speech, *pages: Page) -> None:
@@ -115,6 +145,16 @@ class Desk:
             self.delayed.add(place)
         again = Message(edit.chat_id, page.text, page.rows) if refused == "gone" else edit
         await self.keep(update, say, lambda _session, _now: None, lambda _: [Owed(again)])
+
+    async def relabel(self, chat_id: int, message_id: int, rows: list[list[dict[str, Any]]]) -> None:
+        """Change the buttons of a message the bot sent; a failure leaves the old ones."""
+        markup = {"inline_keyboard": rows}
+        try:
+            await self.wire.call(
+                "editMessageReplyMarkup", {"chat_id": chat_id, "message_id": message_id, "reply_markup": markup}
+            )
+        except WireError as error:
+            log.info("buttons.not_changed", error=type(error).__name__)
 
     async def acknowledge(self, query: CallbackQuery, text: str | None = None, *, alert: bool = False) -> None:
         """Stop the button's spinner, with a note of at most 200 characters; a failure costs the patient nothing."""

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 
 from bot.clock import Clock
 from bot.config import Clinic
+from bot.delivery.markup import escape
 from bot.delivery.messages import Button, Rows
-from bot.wording import answers, facts, front
+from bot.wording import answers, facts, front, gaps
 from bot.wording.speech import Speech
 from faq.content import Library, Topic
-from faq.reader import Understood
+from faq.reader import Own, Understood
 from faq.redflags import Level
 
 MENU = "menu"
 CATEGORY = "cat"
 TOPIC = "topic"
 ASK = "ask"
+HELPFUL = "fb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,10 @@ class Pages:
                 return Page(answers.same_day(say, self.clinic))
             case "urgent":
                 return Page(answers.urgent(say, self.clinic))
+            case "answer" if understood.own is not None:
+                return self._own(say, understood.own, question_id, ask)
             case "answer" if understood.topic is not None:
-                return self._answers(say, (understood.topic, *understood.also), ask)
+                return self._answers(say, (understood.topic, *understood.also), question_id, ask)
             case "staff":
                 return Page(answers.for_a_person(say), way_out)
             case "book":
@@ -104,11 +108,22 @@ class Pages:
             case _:
                 return Page(answers.not_understood(say), way_out)
 
-    def _answers(self, say: Speech, topic_ids: Iterable[str], ask: Button) -> Page:
+    def not_helpful(self, say: Speech, suggestions: Iterable[str], answered: str | None, question_id: int) -> Page:
+        """Offer other topics than the one that did not help, and a person."""
+        others = [topic_id for topic_id in suggestions if topic_id != answered]
+        topics = tuple((button,) for button in self._buttons(self.library(say), others))
+        ask = Button(answers.ask_clinic_button(say), f"{ASK}:{question_id}")
+        return Page(answers.not_helpful(say), (*topics, (ask, _menu_button(say))))
+
+    def _answers(self, say: Speech, topic_ids: Iterable[str], question_id: int | None, ask: Button) -> Page:
         library = self.library(say)
         topics = [library.topics[topic_id] for topic_id in topic_ids if topic_id in library.topics]
         text = "\n\n".join(self._answer(say, topic) for topic in topics)
-        return Page(text, (*self._related(library, topics[0]), (ask, _menu_button(say))))
+        return Page(text, (*self._related(library, topics[0]), _rating(say, question_id), (ask, _menu_button(say))))
+
+    def _own(self, say: Speech, own: Own, question_id: int | None, ask: Button) -> Page:
+        text = f"{escape(own.body)}\n\n<i>{gaps.signed(say, own.author, self.clinic.name)}</i>"
+        return Page(text, (_rating(say, question_id), (ask, _menu_button(say))))
 
     def _answer(self, say: Speech, topic: Topic) -> str:
         today = self.clock.now().astimezone(self.clinic.tz).date()
@@ -127,6 +142,11 @@ class Pages:
 
     def _topic_button(self, topic: Topic) -> Button:
         return Button(topic.front.button, f"{TOPIC}:{topic.id}")
+
+
+def _rating(say: Speech, question_id: int | None) -> tuple[Button, ...]:
+    verdicts = ((answers.helpful_button(say), 1), (answers.unhelpful_button(say), 0))
+    return tuple(Button(label, f"{HELPFUL}:{question_id or 0}:{verdict}") for label, verdict in verdicts)
 
 
 def _menu_button(say: Speech) -> Button:

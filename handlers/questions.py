@@ -1,58 +1,96 @@
-"""Free text in a private chat, and the question that a patient passes on to the clinic."""
+"""What people write in a private chat: red flags, questions, and what they say to the clinic."""
 
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from telegram import Update
+from telegram import CallbackQuery, Update
 from telegram.ext import BaseHandler, CallbackQueryHandler, ContextTypes, MessageHandler, filters
 
-from bot.clinic import enquiries, patients
-from bot.clinic.enquiries import AlreadyPassedOn, Asked, NobodyToAsk, NoSuchQuestion, PassedOn, PassOnOutcome
-from bot.delivery.messages import Kind, Message
+from bot.clinic import enquiries, insights, opening, patients
+from bot.clinic.enquiries import (
+    AlreadyPassedOn,
+    Asked,
+    Card,
+    Changed,
+    HearOutcome,
+    NobodyToAsk,
+    NoSuchQuestion,
+    PassedOn,
+    PassOnOutcome,
+    Relayed,
+    Said,
+    Unreadable,
+)
+from bot.delivery.messages import Copy, Kind, Message
+from bot.store.models import Question
 from bot.wording import answers, front, staff
 from bot.wording.speech import Speech
+from handlers import cards
 from handlers.desk import Desk, Owed, person
-from handlers.pages import ASK
+from handlers.pages import ASK, HELPFUL
 
-PRIVATE = filters.ChatType.PRIVATE
-SAID = (filters.TEXT & ~filters.COMMAND) | filters.CAPTION
+MESSAGE = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE & ~filters.StatusUpdate.ALL & ~filters.COMMAND
+EDITED = filters.ChatType.PRIVATE & filters.UpdateType.EDITED_MESSAGE
 
 
 def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
     """Return the handlers of this conversation."""
     return [
-        MessageHandler(PRIVATE & filters.UpdateType.MESSAGE & SAID, partial(hear, desk)),
-        MessageHandler(PRIVATE & filters.UpdateType.EDITED_MESSAGE & SAID, partial(hear_edited, desk)),
-        CallbackQueryHandler(partial(pass_on, desk), pattern=f"^{ASK}:\\d+$"),
+        MessageHandler(MESSAGE, partial(hear, desk)),
+        MessageHandler(EDITED, partial(hear_edited, desk)),
+        CallbackQueryHandler(partial(pass_on, desk), pattern=rf"^{ASK}:\d{{1,18}}$"),
+        CallbackQueryHandler(partial(rate, desk), pattern=rf"^{HELPFUL}:\d{{1,18}}:[01]$"),
+        CallbackQueryHandler(partial(end, desk), pattern=rf"^{cards.END}:\d{{1,18}}$"),
     ]
 
 
 async def hear(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Reply to what a person wrote."""
+    """Take what a person sent."""
     message, user = update.effective_message, update.effective_user
     if message is None or user is None:
         return
     say = desk.speech(user)
-    text = message.text or message.caption or ""
+    said = Said(message.text or message.caption or "", message.message_id, message.text is not None)
     now = desk.clock.now()
-    understood = await desk.database.read(
-        lambda session: desk.reader.read(text, say.language, patients.recent_topic(session, user.id, now))
-    )
+    understood = None
+    if said.text:
+        understood = await desk.database.read(
+            lambda session: desk.reader.read(
+                said.text,
+                say.language,
+                patients.recent_topic(session, user.id, now),
+                insights.own_answers(session),
+            )
+        )
     await desk.keep(
         update,
         say,
-        lambda session, now: enquiries.ask(session, person(user, say), text, understood, now),
-        lambda asked: _reply(desk, say, user.id, asked, with_file=message.text is None),
+        lambda session, now: enquiries.hear(session, desk.clinic, person(user, say), said, understood, now),
+        lambda outcome: _heard(desk, say, user.id, said, outcome),
     )
 
 
 async def hear_edited(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-    """Heed a red flag that was edited into a message; other corrections were answered when they were first said."""
+    """Heed a red flag that was edited into a message, and let a correction follow what was passed on to staff."""
     message = update.effective_message
     text = (message.text or message.caption or "") if message else ""
     if desk.reader.is_urgent(text, desk.speech(update.effective_user).language):
         await hear(desk, update, context)
+    elif message is not None:
+        name = message.from_user.full_name if message.from_user else ""
+        await cards.follow_edit(desk, update, message, lambda text, say: staff.relayed(say, name, text))
+
+
+def _heard(desk: Desk, say: Speech, chat_id: int, said: Said, outcome: HearOutcome) -> Iterator[Owed]:
+    match outcome:
+        case Asked():
+            yield from _reply(desk, say, chat_id, outcome, with_file=not said.is_text)
+        case Relayed(card):
+            yield _relayed(desk, chat_id, said, card)
+        case Unreadable():
+            page = desk.pages.menu(say)
+            yield Owed(Message(chat_id, front.cannot_read(say, desk.clinic), page.rows))
 
 
 def _reply(desk: Desk, say: Speech, chat_id: int, asked: Asked, *, with_file: bool) -> Iterator[Owed]:
@@ -62,8 +100,17 @@ def _reply(desk: Desk, say: Speech, chat_id: int, asked: Asked, *, with_file: bo
     if with_file and not urgent:
         yield Owed(Message(chat_id, front.cannot_read(say, desk.clinic)))
     if asked.alert:
-        card = staff.urgent(desk.staff_speech, asked.alert.name, asked.alert.question)
-        yield Owed(Message(asked.alert.staff_chat, card, kind=Kind.SAFETY), asked.alert.subject)
+        yield cards.posted(desk, asked.alert, kind=Kind.SAFETY)
+
+
+def _relayed(desk: Desk, chat_id: int, said: Said, card: Card) -> Owed:
+    source = cards.source(chat_id, said.message_id)
+    if said.is_text:
+        text = staff.relayed(desk.staff_speech, card.name, said.text)
+        message: Message | Copy = Message(card.staff_chat, text, kind=Kind.STAFF, reply_to=card.message_id)
+    else:
+        message = Copy(card.staff_chat, chat_id, said.message_id, Kind.STAFF, card.message_id)
+    return Owed(message, card.subject, source)
 
 
 async def pass_on(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -76,7 +123,7 @@ async def pass_on(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> N
     outcome = await desk.keep(
         update,
         say,
-        lambda session, now: enquiries.pass_on(session, question_id, query.from_user.id, now),
+        lambda session, now: enquiries.pass_on(session, desk.clinic, question_id, query.from_user.id, now),
         lambda outcome: _passed_on(desk, say, query.from_user.id, outcome),
     )
     match outcome:
@@ -90,13 +137,67 @@ async def pass_on(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> N
 
 def _passed_on(desk: Desk, say: Speech, chat_id: int, outcome: PassOnOutcome) -> Iterator[Owed]:
     match outcome:
-        case PassedOn():
-            card = staff.enquiry(desk.staff_speech, outcome.name, outcome.question)
-            yield Owed(Message(outcome.staff_chat, card, kind=Kind.STAFF), outcome.subject)
-            local = desk.clock.now().astimezone(desk.clinic.tz)
-            is_open = any(span.opens <= local.time() < span.closes for span in desk.clinic.open_on(local.date()))
-            yield Owed(Message(chat_id, answers.passed_on(say, desk.clinic, local.date(), is_open=is_open)))
+        case PassedOn(card):
+            yield cards.posted(desk, card, kind=Kind.STAFF)
+            now = desk.clock.now()
+            today, is_open = now.astimezone(desk.clinic.tz).date(), opening.is_open(desk.clinic, now)
+            yield Owed(Message(chat_id, answers.passed_on(say, desk.clinic, today, is_open=is_open)))
         case NobodyToAsk():
             yield Owed(Message(chat_id, answers.nobody_to_ask(say, desk.clinic)))
         case AlreadyPassedOn() | NoSuchQuestion():
             pass
+
+
+async def rate(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Keep whether an answer helped; where it did not, offer other topics and a person."""
+    query = update.callback_query
+    if query is None or query.data is None:
+        return
+    say = desk.speech(query.from_user)
+    _kind, question, verdict = query.data.split(":")
+    helpful = verdict == "1"
+
+    def render(question: Question | None) -> Iterator[Owed]:
+        if question is not None and not helpful:
+            page = desk.pages.not_helpful(say, question.suggestions, question.topic, question.id)
+            yield Owed(Message(query.from_user.id, page.text, page.rows))
+
+    rated = await desk.keep(
+        update,
+        say,
+        lambda session, _now: enquiries.rate(session, int(question), query.from_user.id, helpful=helpful),
+        render,
+    )
+    await desk.acknowledge(query, answers.thanks(say) if rated is not None else None)
+    await _without_rating(desk, query)
+
+
+async def _without_rating(desk: Desk, query: CallbackQuery) -> None:
+    """Take the question "was this helpful?" off the message; the other buttons stay."""
+    message = query.message
+    keyboard = getattr(message, "reply_markup", None)
+    if message is None or keyboard is None:
+        return
+    rows = [
+        [button.to_dict() for button in row if not str(button.callback_data or "").startswith(f"{HELPFUL}:")]
+        for row in keyboard.inline_keyboard
+    ]
+    await desk.relabel(message.chat.id, message.message_id, [row for row in rows if row])
+
+
+async def end(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Let the patient end the conversation with the clinic."""
+    query = update.callback_query
+    if query is None or query.data is None:
+        return
+    say = desk.speech(query.from_user)
+    enquiry_id = int(query.data.partition(":")[2])
+
+    def render(outcome: enquiries.ChangeOutcome) -> Iterator[Owed]:
+        if isinstance(outcome, Changed):
+            yield from cards.closed(desk, outcome.card)
+
+    outcome = await desk.keep(
+        update, say, lambda session, now: enquiries.end(session, enquiry_id, query.from_user.id, now), render
+    )
+    await desk.acknowledge(query, None if isinstance(outcome, Changed) else answers.already_ended(say))

@@ -17,7 +17,6 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
     """Return the handlers that catch what no other conversation takes; they come last."""
     return [
         MessageHandler(PRIVATE & filters.COMMAND, partial(unknown_command, desk)),
-        MessageHandler(PRIVATE & ~filters.StatusUpdate.ALL, partial(unreadable, desk)),
         CallbackQueryHandler(partial(unknown_button, desk)),
     ]
 
@@ -26,12 +25,6 @@ async def unknown_command(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TY
     """Offer the menu."""
     say = desk.speech(update.effective_user)
     await desk.send(update, say, Page(front.unknown_command(say), desk.pages.menu(say).rows))
-
-
-async def unreadable(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Say that only text can be read."""
-    say = desk.speech(update.effective_user)
-    await desk.send(update, say, Page(front.cannot_read(say, desk.clinic), desk.pages.menu(say).rows))
 
 
 async def unknown_button(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:

@@ -1,23 +1,37 @@
 """The staff group: claiming it, and answering patients by replying to their cards."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from telegram import ChatMember, Update
-from telegram.ext import BaseHandler, ChatMemberHandler, CommandHandler, ContextTypes, MessageHandler, filters
+from telegram.ext import (
+    BaseHandler,
+    CallbackQueryHandler,
+    ChatMemberHandler,
+    CommandHandler,
+    ContextTypes,
+    MessageHandler,
+    filters,
+)
 
 from bot.clinic import enquiries, patients, staffroom
-from bot.clinic.enquiries import Answered, AnswerOutcome, NotACard, Unreachable
+from bot.clinic.enquiries import Answered, AnswerOutcome, Card, Changed, ChangeOutcome, NotACard, Unchanged, Unreachable
+from bot.clinic.insights import GAP
 from bot.clinic.staffroom import Claimed, ClaimedElsewhere, ClaimOutcome, WrongCode
 from bot.delivery.markup import TEXT_LIMIT, length
-from bot.delivery.messages import Kind, Message
-from bot.wording import answers, staff
+from bot.delivery.messages import Copy, Kind, Message, Reaction
+from bot.store.database import Session
+from bot.wording import answers, front, staff
+from handlers import cards, gaps
 from handlers.desk import Desk, Owed
 
 GROUP = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
 ANSWER_LIMIT = TEXT_LIMIT - 200
 """Room for the line above a person's answer."""
+PASSED_ON = "👍"
+"""Telegram's reaction on a staff member's message that went to the patient."""
 OUT = (ChatMember.LEFT, ChatMember.BANNED)
 
 
@@ -28,6 +42,8 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
         CommandHandler("help", partial(help_command, desk), GROUP),
         MessageHandler(GROUP & filters.StatusUpdate.MIGRATE, partial(follow_upgrade, desk)),
         MessageHandler(GROUP & filters.REPLY & ~filters.COMMAND, partial(answer, desk)),
+        MessageHandler(filters.ChatType.GROUPS & filters.UpdateType.EDITED_MESSAGE, partial(answer_edited, desk)),
+        CallbackQueryHandler(partial(press, desk), pattern=rf"^({cards.ACKNOWLEDGE}|{cards.CLOSE}):\d{{1,18}}$"),
         ChatMemberHandler(partial(membership, desk), ChatMemberHandler.MY_CHAT_MEMBER),
     ]
 
@@ -72,35 +88,102 @@ async def help_command(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE)
 
 
 async def answer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Pass a staff member's reply to a card on to its patient."""
+    """Pass a staff member's reply to a card on to its patient, or keep what they wrote to a gap in the content."""
     message, user = update.effective_message, update.effective_user
     if message is None or message.reply_to_message is None:
         return
-    chat_id, card, text = message.chat.id, message.reply_to_message.message_id, message.text
-    fits = text is not None and length(text) <= ANSWER_LIMIT
+    chat_id, replied_to, text = message.chat.id, message.reply_to_message.message_id, message.text
+    noun, number = await desk.database.read(lambda session: enquiries.what_about(session, chat_id, replied_to))
+    if noun == GAP:
+        await gaps.write(desk, update, message, number)
+        return
+    name = user.first_name if user else message.chat.title or ""
+    if text is not None and length(text) > ANSWER_LIMIT:
+        await _note_too_long(desk, update, chat_id, replied_to, message.message_id)
+        return
 
     def render(outcome: AnswerOutcome) -> Iterator[Owed]:
         match outcome:
             case NotACard():
                 return
-            case Unreachable(name):
-                note = staff.unreachable(desk.staff_speech, name)
-            case Answered(patient, name, language) if text is not None and fits:
-                body = answers.from_clinic(desk.speeches.of(language), desk.clinic, text)
-                yield Owed(Message(patient, body))
-                note = staff.answered(desk.staff_speech, name)
-            case Answered() if text is None:
-                note = staff.only_text(desk.staff_speech)
-            case Answered():
-                note = staff.too_long(desk.staff_speech, ANSWER_LIMIT)
-        yield Owed(Message(chat_id, note, kind=Kind.STAFF, reply_to=message.message_id))
+            case Unreachable(patient):
+                note = staff.unreachable(desk.staff_speech, patient)
+                yield Owed(Message(chat_id, note, kind=Kind.STAFF, reply_to=message.message_id))
+            case Answered(card, first):
+                yield from _to_patient(desk, card, message.message_id, text)
+                if first:
+                    yield from cards.opened(desk, card)
+                    note = staff.answered(desk.staff_speech, card.name)
+                    yield Owed(Message(chat_id, note, kind=Kind.STAFF, reply_to=message.message_id), card.subject)
+                else:
+                    yield Owed(Reaction(chat_id, message.message_id, PASSED_ON))
 
     await desk.keep(
         update,
         desk.staff_speech,
-        lambda session, now: enquiries.answer(session, chat_id, card, user.id if user else None, now, sent=fits),
+        lambda session, now: enquiries.answer(
+            session, desk.clinic, chat_id, replied_to, user.id if user else None, name, now
+        ),
         render,
     )
+
+
+def _to_patient(desk: Desk, card: Card, message_id: int, text: str | None) -> Iterator[Owed]:
+    source = cards.source(card.staff_chat, message_id)
+    if text is None:
+        yield Owed(Copy(card.chat_id, card.staff_chat, message_id), source=source, language=card.language)
+    else:
+        body = answers.from_clinic(desk.speeches.of(card.language), desk.clinic, text)
+        yield Owed(Message(card.chat_id, body), source=source, language=card.language)
+
+
+async def _note_too_long(desk: Desk, update: Update, chat_id: int, replied_to: int, message_id: int) -> None:
+    note = Message(chat_id, staff.too_long(desk.staff_speech, ANSWER_LIMIT), kind=Kind.STAFF, reply_to=message_id)
+    await desk.keep(
+        update,
+        desk.staff_speech,
+        lambda session, _now: enquiries.of_card(session, chat_id, replied_to),
+        lambda card: [Owed(note)] if card else [],
+    )
+
+
+async def answer_edited(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Let a staff member's correction follow what the patient got."""
+    message = update.effective_message
+    if message is not None:
+        await cards.follow_edit(desk, update, message, lambda text, say: answers.from_clinic(say, desk.clinic, text))
+
+
+async def press(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Acknowledge an alert, or close an enquiry, from its card."""
+    query = update.callback_query
+    if query is None or query.data is None or query.message is None:
+        return
+    action, number = query.data.split(":")
+    chat_id, actor, enquiry_id = query.message.chat.id, query.from_user, int(number)
+
+    def use_case(session: Session, now: datetime) -> ChangeOutcome:
+        if action == cards.ACKNOWLEDGE:
+            return enquiries.acknowledge(session, enquiry_id, chat_id, actor.id, actor.first_name, now)
+        return enquiries.close(session, enquiry_id, chat_id, actor.id, now)
+
+    def render(outcome: ChangeOutcome) -> Iterator[Owed]:
+        match outcome:
+            case Changed(card) if action == cards.CLOSE:
+                yield from cards.closed(desk, card)
+            case Changed(card):
+                yield from cards.refreshed(desk, card)
+            case Unchanged() | NotACard():
+                return
+
+    outcome = await desk.keep(update, desk.staff_speech, use_case, render)
+    match outcome:
+        case Unchanged(card):
+            await desk.acknowledge(query, staff.somebody_was_first(desk.staff_speech, card.handled_by), alert=True)
+        case NotACard():
+            await desk.acknowledge(query, front.old_button(desk.staff_speech), alert=True)
+        case Changed() | None:
+            await desk.acknowledge(query)
 
 
 async def follow_upgrade(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,36 @@ class Story:
         await self.settle()
         return tap.answer
 
+    async def send_file(
+        self, user: User, kind: str, *, caption: str = "", chat: Chat | None = None, reply_to: int | None = None
+    ) -> list[str]:
+        """Let `user` send a file, and return what the bot said since then in that chat."""
+        place = chat.id if chat else user.id
+        seen = self._last(place)
+        await self.telegram.send_file(user.id, kind, caption=caption, chat_id=place, reply_to=reply_to)
+        await self.settle()
+        return self.since(place, seen)
+
+    async def edit(self, user: User, chat_id: int, message_id: int, text: str) -> None:
+        """Let `user` correct a message."""
+        await self.telegram.edit_text(user.id, chat_id, message_id, text)
+        await self.settle()
+
+    async def pass_time(self, length: timedelta) -> None:
+        """Let time pass, and wait until what became due is done."""
+        assert self.app is not None
+        self.clock.advance(length)
+        await self.app.idle()
+
+    def message(self, chat_id: int, message_id: int) -> dict[str, Any]:
+        """Return a message as the chat shows it now."""
+        return next(one for one in self.telegram.history(chat_id) if one["message_id"] == message_id)
+
+    def newest_of(self, user: User, chat_id: int) -> int:
+        """Return the id of the newest message that `user` wrote in a chat."""
+        history = reversed(self.telegram.history(chat_id))
+        return next(int(one["message_id"]) for one in history if one.get("from", {}).get("id") == user.id)
+
     def shown(self, chat_id: int) -> dict[str, Any]:
         """Return the bot's newest message in a chat."""
         return next(message for message in reversed(self.telegram.history(chat_id)) if self._is_bots(message))
@@ -129,7 +159,7 @@ class Story:
     def since(self, chat_id: int, message_id: int) -> list[str]:
         """Return the texts the bot sent to a chat after `message_id`."""
         return [
-            message["text"]
+            str(message.get("text") or message.get("caption") or "")
             for message in self.telegram.history(chat_id)
             if message["message_id"] > message_id and self._is_bots(message)
         ]

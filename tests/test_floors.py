@@ -16,20 +16,22 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"bot.config", "bot.store.migrations", "bot.store.migrations.env", "bot.store.migrations.versions",
                "faq.text", "faq.content", "bot.delivery.limiter", "bot.delivery.lanes", "bot.delivery.wire"}),
     # the stores, the words, and the rules that come before everything
-    frozenset({"bot.store.database", "bot.wording.speech", "faq.redflags", "faq.tfidf", "faq.guards", "faq.check"}),
+    frozenset({"bot.store.database", "bot.wording.speech", "faq.redflags", "faq.tfidf", "faq.guards", "faq.encoder",
+               "faq.check"}),
     frozenset({"bot.delivery.inbox", "bot.delivery.outbox", "bot.wording.facts", "bot.store.backup",
-               "faq.matcher", "faq.encoder"}),
-    frozenset({"bot.wording.front", "faq.reader", "faq.build_encoder"}),
-    frozenset({"bot.wording.answers", "bot.wording.staff"}),
+               "faq.matcher"}),
+    frozenset({"bot.wording.front", "faq.reader", "faq.build_encoder", "faq.evaluate"}),
+    frozenset({"bot.wording.answers", "bot.wording.staff", "bot.wording.gaps"}),
     # the use-cases
-    frozenset({"bot.clinic.patients", "bot.clinic.staffroom"}),
-    frozenset({"bot.clinic.enquiries", "bot.clinic.upkeep"}),
+    frozenset({"bot.clinic.patients", "bot.clinic.staffroom", "bot.clinic.opening"}),
+    frozenset({"bot.clinic.enquiries", "bot.clinic.upkeep", "bot.clinic.insights"}),
     # delivery's machines
     frozenset({"bot.delivery.dispatcher", "bot.delivery.poller", "bot.delivery.edge", "bot.web.webhook"}),
     # the conversations
     frozenset({"handlers.pages"}),
     frozenset({"handlers.desk"}),
-    frozenset({"handlers.front", "handlers.questions", "handlers.staffroom", "handlers.rest"}),
+    frozenset({"handlers.cards", "handlers.gaps"}),
+    frozenset({"handlers.front", "handlers.questions", "handlers.staffroom", "handlers.rest", "handlers.rounds"}),
     frozenset({"handlers"}),
     # the composition root, and what the command line starts
     frozenset({"bot.app"}),

@@ -1,13 +1,6 @@
 """Red flags: what frightened, tired, terse and non-native people type is caught, and what everybody else types is not."""
 
-import json
 from pathlib import Path
-
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from faq.redflags import KINDS, Level, RedFlag, check
 
 DATA = Path(__file__).parent / "data"
 

@@ -1,18 +1,64 @@
-"""Questions: kept as they were asked, passed on to staff where the patient wants it, and answered by a person."""
+"""Questions: kept as they were asked, passed on to staff where the patient wants it, and talked over with a person.
+
+An enquiry is `waiting` until somebody at the clinic answers, then both are `talking`: what either says is passed on,
+and the bot stays out of it except for red flags. Either side ends it, or a while in which nobody writes does. A
+possible emergency opens an urgent enquiry by itself; staff are called again until somebody says that they are on it.
+"""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from bot.clinic import patients, staffroom
+from bot.clinic import opening, patients, staffroom
 from bot.clinic.patients import Person
+from bot.config import Clinic
 from bot.delivery import outbox
 from bot.store.models import Audit, Enquiry, Patient, Question
 from faq.reader import Understood
 
 SUBJECT = "enquiry"
+WAITING, TALKING, CLOSED = "waiting", "talking", "closed"
+BY_PATIENT, BY_STAFF, BY_TIME = "patient", "staff", "time"
+A_ROUND = 100
+"""Enquiries looked after in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person sent: its text or caption (may be empty), and whether it was a plain text message."""
+
+    text: str
+    message_id: int
+    is_text: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An enquiry as staff see it in their group."""
+
+    enquiry_id: int
+    staff_chat: int
+    message_id: int | None
+    """The card's message, once it has arrived."""
+    name: str
+    question: str
+    urgent: bool
+    state: str
+    handled_by: str | None
+    closed_by: str | None
+    opened_at: datetime
+    chat_id: int
+    language: str
+
+    @property
+    def subject(self) -> str:
+        """What messages about it are about, so that a reply to one of them finds the patient."""
+        return f"{SUBJECT}:{self.enquiry_id}"
+
+
+# --- the patient's side
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +67,29 @@ class Asked:
 
     question_id: int
     understood: Understood
-    alert: "PassedOn | None"
+    alert: Card | None
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """It goes to the person at the clinic with whom the patient is talking."""
+
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """It holds nothing that can be read, and nobody is there to look at it."""
+
+
+HearOutcome = Asked | Relayed | Unreadable
 
 
 @dataclass(frozen=True, slots=True)
 class PassedOn:
     """Staff get the question."""
 
-    enquiry_id: int
-    staff_chat: int
-    name: str
-    question: str
-
-    @property
-    def subject(self) -> str:
-        """What the card is about, so that a reply to it finds the patient."""
-        return f"{SUBJECT}:{self.enquiry_id}"
+    card: Card
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +110,57 @@ class NoSuchQuestion:
 PassOnOutcome = PassedOn | AlreadyPassedOn | NobodyToAsk | NoSuchQuestion
 
 
+def hear(
+    session: Session, clinic: Clinic, person: Person, said: Said, understood: Understood | None, now: datetime
+) -> HearOutcome:
+    """Take what a patient said: a red flag before anything else, then an open conversation, then a question."""
+    patient = patients.meet(session, person, now)
+    if understood is not None and understood.route == "urgent":
+        patient.flagged_at = now
+        question = _keep(session, person.chat_id, said.text, understood, now)
+        due = now + timedelta(minutes=clinic.alerts.ping_minutes)
+        return Asked(question.id, understood, _open(session, question, now, urgent=True, due_at=due))
+    if (enquiry := _talking(session, person.chat_id)) is not None:
+        enquiry.due_at = now + timedelta(minutes=clinic.enquiries.rest_minutes)
+        return Relayed(_card(session, enquiry))
+    if understood is None:
+        return Unreadable()
+    question = _keep(session, person.chat_id, said.text, understood, now)
+    if understood.route == "answer" and understood.topic is not None:
+        patient.topic, patient.topic_at = understood.topic, now
+    return Asked(question.id, understood, None)
+
+
+def pass_on(session: Session, clinic: Clinic, question_id: int, chat_id: int, now: datetime) -> PassOnOutcome:
+    """Pass the patient's question on to staff, once."""
+    question = session.get(Question, question_id)
+    if question is None or question.chat_id != chat_id:
+        return NoSuchQuestion()
+    if session.scalar(select(Enquiry.id).where(Enquiry.question_id == question_id)) is not None:
+        return AlreadyPassedOn()
+    due = opening.after(clinic, now, timedelta(minutes=clinic.enquiries.remind_minutes))
+    card = _open(session, question, now, urgent=False, due_at=due)
+    return PassedOn(card) if card else NobodyToAsk()
+
+
+def rate(session: Session, question_id: int, chat_id: int, *, helpful: bool) -> Question | None:
+    """Keep what the patient says of an answer; None where it is not theirs, or they have said it before."""
+    question = session.get(Question, question_id)
+    if question is None or question.chat_id != chat_id or question.helpful is not None:
+        return None
+    question.helpful = helpful
+    return question
+
+
+# --- staff's side
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A person's answer is to go to the patient."""
+    """A person's message is to go to the patient; `first` where it opens the conversation."""
 
-    chat_id: int
-    name: str
-    language: str
+    card: Card
+    first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,72 +172,230 @@ class Unreachable:
 
 @dataclass(frozen=True, slots=True)
 class NotACard:
-    """The message that was replied to is about no question."""
+    """The message is about no enquiry, or not in the staff group."""
 
 
 AnswerOutcome = Answered | Unreachable | NotACard
 
 
-def ask(session: Session, person: Person, text: str, understood: Understood, now: datetime) -> Asked:
-    """Keep a question and how it was understood; one that may be an emergency goes to staff at once."""
-    patient = patients.meet(session, person, now)
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The enquiry is in a new state."""
+
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Somebody was first."""
+
+    card: Card
+
+
+ChangeOutcome = Changed | Unchanged | NotACard
+
+
+def of_card(session: Session, chat_id: int, message_id: int) -> Card | None:
+    """Return the enquiry that a message in the staff group is about."""
+    noun, number = what_about(session, chat_id, message_id)
+    enquiry = session.get(Enquiry, number) if noun == SUBJECT else None
+    return _card(session, enquiry) if enquiry else None
+
+
+def what_about(session: Session, chat_id: int, message_id: int) -> tuple[str, int]:
+    """Return noun and number of what a message of the bot in the staff group is about; ("", 0) for nothing."""
+    about = outbox.about(session, chat_id, message_id) if staffroom.chat(session) == chat_id else None
+    noun, _, number = (about or ":0").partition(":")
+    return noun, int(number)
+
+
+def answer(
+    session: Session, clinic: Clinic, staff_chat: int, replied_to: int, actor: int | None, name: str, now: datetime
+) -> AnswerOutcome:
+    """Take a staff member's reply to a card, or to a message that was passed on, as said to its patient."""
+    card = of_card(session, staff_chat, replied_to)
+    if card is None:
+        return NotACard()
+    if session.get_one(Patient, card.chat_id).unreachable_since is not None:
+        return Unreachable(card.name)
+    enquiry = session.get_one(Enquiry, card.enquiry_id)
+    first = enquiry.state != TALKING
+    if first:
+        _change(session, enquiry, TALKING, actor, now)
+        enquiry.handled_by = enquiry.handled_by or name
+        enquiry.closed_by = None
+    enquiry.due_at = now + timedelta(minutes=clinic.enquiries.rest_minutes)
+    return Answered(_card(session, enquiry), first)
+
+
+def acknowledge(
+    session: Session, enquiry_id: int, staff_chat: int, actor: int, name: str, now: datetime
+) -> ChangeOutcome:
+    """Note that a staff member is looking after a possible emergency; the calls end."""
+    enquiry = _staffs(session, enquiry_id, staff_chat)
+    if enquiry is None:
+        return NotACard()
+    if enquiry.handled_by is not None:
+        return Unchanged(_card(session, enquiry))
+    session.add(_audit(actor, "alert acknowledged", enquiry, enquiry.state, enquiry.state, now))
+    enquiry.handled_by, enquiry.due_at = name, None
+    return Changed(_card(session, enquiry))
+
+
+def close(session: Session, enquiry_id: int, staff_chat: int, actor: int, now: datetime) -> ChangeOutcome:
+    """Let a staff member end an enquiry."""
+    enquiry = _staffs(session, enquiry_id, staff_chat)
+    return _closed(session, enquiry, BY_STAFF, actor, now) if enquiry else NotACard()
+
+
+def end(session: Session, enquiry_id: int, chat_id: int, now: datetime) -> ChangeOutcome:
+    """Let the patient end a conversation."""
+    enquiry = session.get(Enquiry, enquiry_id)
+    if enquiry is None or enquiry.chat_id != chat_id:
+        return NotACard()
+    return _closed(session, enquiry, BY_PATIENT, chat_id, now)
+
+
+# --- what time brings
+
+
+@dataclass(frozen=True, slots=True)
+class Pinged:
+    """Nobody has acknowledged a possible emergency; where `tell_patient`, it is time to say so."""
+
+    card: Card
+    tell_patient: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reminded:
+    """A question waits."""
+
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """No answer came in time."""
+
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class Rested:
+    """Nobody wrote for a while, so the conversation is over."""
+
+    card: Card
+
+
+Due = Pinged | Reminded | GivenUp | Rested
+
+
+def make_rounds(session: Session, clinic: Clinic, now: datetime) -> list[Due]:
+    """Do what has become due about enquiries, at most `A_ROUND` at a time."""
+    rows = session.scalars(select(Enquiry).where(Enquiry.due_at <= now).order_by(Enquiry.due_at).limit(A_ROUND))
+    return [_look_after(session, clinic, enquiry, now) for enquiry in rows.all()]
+
+
+def next_due(session: Session) -> datetime | None:
+    """Return when something is to be done about an enquiry."""
+    return session.scalar(select(func.min(Enquiry.due_at)))
+
+
+def _look_after(session: Session, clinic: Clinic, enquiry: Enquiry, now: datetime) -> Due:
+    if enquiry.state == TALKING:
+        _closed(session, enquiry, BY_TIME, None, now)
+        return Rested(_card(session, enquiry))
+    if enquiry.urgent:
+        enquiry.reminders += 1
+        again = enquiry.reminders < clinic.alerts.most_pings
+        enquiry.due_at = now + timedelta(minutes=clinic.alerts.ping_minutes) if again else None
+        return Pinged(_card(session, enquiry), enquiry.reminders == clinic.alerts.tell_patient_after)
+    rules = clinic.enquiries
+    end = opening.after(clinic, enquiry.opened_at, timedelta(hours=rules.give_up_hours))
+    if end <= now:
+        _closed(session, enquiry, BY_TIME, None, now)
+        return GivenUp(_card(session, enquiry))
+    enquiry.reminders += 1
+    pause = timedelta(minutes=rules.remind_minutes * 2**enquiry.reminders)  # each reminder after twice the time
+    enquiry.due_at = min(end, opening.after(clinic, now, pause))
+    return Reminded(_card(session, enquiry))
+
+
+def _keep(session: Session, chat_id: int, text: str, understood: Understood, now: datetime) -> Question:
     question = Question(
-        chat_id=person.chat_id,
+        chat_id=chat_id,
         asked_at=now,
         language=understood.language,
         text=text,
         route=understood.route,
         topic=understood.topic,
+        suggestions=list(understood.suggestions),
         score=understood.score,
     )
     session.add(question)
     session.flush()
-    if understood.route == "answer" and understood.topic is not None:
-        patient.topic, patient.topic_at = understood.topic, now
-    alert = _open(session, question, now, urgent=True) if understood.route == "urgent" else None
-    return Asked(question.id, understood, alert)
+    return question
 
 
-def pass_on(session: Session, question_id: int, chat_id: int, now: datetime) -> PassOnOutcome:
-    """Pass the patient's question on to staff, once."""
-    question = session.get(Question, question_id)
-    if question is None or question.chat_id != chat_id:
-        return NoSuchQuestion()
-    if session.scalar(select(Enquiry.id).where(Enquiry.question_id == question_id)) is not None:
-        return AlreadyPassedOn()
-    return _open(session, question, now, urgent=False) or NobodyToAsk()
-
-
-def answer(
-    session: Session, staff_chat: int, card: int, actor: int | None, now: datetime, *, sent: bool
-) -> AnswerOutcome:
-    """Find whom a reply to the message `card` of the staff group is for; where it can be `sent`, note who answered."""
-    if staffroom.chat(session) != staff_chat:
-        return NotACard()
-    subject = outbox.about(session, staff_chat, card) or ""
-    noun, _, number = subject.partition(":")
-    enquiry = session.get(Enquiry, int(number)) if noun == SUBJECT else None
-    if enquiry is None:
-        return NotACard()
-    patient = session.get_one(Patient, enquiry.chat_id)
-    name = patients.display_name(patient)
-    if patient.unreachable_since is not None:
-        return Unreachable(name)
-    if sent:
-        audit = Audit(
-            at=now, actor=actor, action="enquiry answered", subject=subject, before=enquiry.state, after="answered"
-        )
-        session.add(audit)
-        enquiry.state, enquiry.answered_at = "answered", now
-    return Answered(patient.chat_id, name, patient.language)
-
-
-def _open(session: Session, question: Question, now: datetime, *, urgent: bool) -> PassedOn | None:
-    staff_chat = staffroom.chat(session)
-    if staff_chat is None:
+def _open(session: Session, question: Question, now: datetime, *, urgent: bool, due_at: datetime) -> Card | None:
+    if staffroom.chat(session) is None:
         return None
-    enquiry = Enquiry(chat_id=question.chat_id, question_id=question.id, urgent=urgent, state="waiting", opened_at=now)
+    enquiry = Enquiry(
+        chat_id=question.chat_id,
+        question_id=question.id,
+        urgent=urgent,
+        state=WAITING,
+        opened_at=now,
+        due_at=due_at,
+        reminders=0,
+    )
     session.add(enquiry)
     session.flush()
-    patient = session.get_one(Patient, question.chat_id)
-    return PassedOn(enquiry.id, staff_chat, patients.display_name(patient), question.text)
+    return _card(session, enquiry)
+
+
+def _talking(session: Session, chat_id: int) -> Enquiry | None:
+    open_ones = select(Enquiry).where(Enquiry.chat_id == chat_id, Enquiry.state == TALKING)
+    return session.scalar(open_ones.order_by(Enquiry.id.desc()).limit(1))
+
+
+def _staffs(session: Session, enquiry_id: int, staff_chat: int) -> Enquiry | None:
+    return session.get(Enquiry, enquiry_id) if staffroom.chat(session) == staff_chat else None
+
+
+def _closed(session: Session, enquiry: Enquiry, by: str, actor: int | None, now: datetime) -> ChangeOutcome:
+    if enquiry.state == CLOSED:
+        return Unchanged(_card(session, enquiry))
+    _change(session, enquiry, CLOSED, actor, now)
+    enquiry.closed_by, enquiry.due_at = by, None
+    return Changed(_card(session, enquiry))
+
+
+def _change(session: Session, enquiry: Enquiry, state: str, actor: int | None, now: datetime) -> None:
+    session.add(_audit(actor, f"enquiry {state}", enquiry, enquiry.state, state, now))
+    enquiry.state = state
+
+
+def _audit(actor: int | None, action: str, enquiry: Enquiry, before: str, after: str, now: datetime) -> Audit:
+    return Audit(at=now, actor=actor, action=action, subject=f"{SUBJECT}:{enquiry.id}", before=before, after=after)
+
+
+def _card(session: Session, enquiry: Enquiry) -> Card:
+    patient = session.get_one(Patient, enquiry.chat_id)
+    question = session.get_one(Question, enquiry.question_id)
+    staff_chat = staffroom.chat(session) or 0
+    return Card(
+        enquiry.id,
+        staff_chat,
+        outbox.card(session, staff_chat, f"{SUBJECT}:{enquiry.id}"),
+        patients.display_name(patient),
+        question.text,
+        enquiry.urgent,
+        enquiry.state,
+        enquiry.handled_by,
+        enquiry.closed_by,
+        enquiry.opened_at,
+        patient.chat_id,
+        patient.language,
+    )

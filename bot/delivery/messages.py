@@ -69,6 +69,40 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """A message of another chat, passed on as it is: a photo, a voice message, a document; it is not stored here."""
+
+    chat_id: int
+    from_chat_id: int
+    message_id: int
+    kind: Kind = Kind.REPLY
+    reply_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A new caption (Telegram HTML) for a message that was passed on."""
+
+    chat_id: int
+    message_id: int
+    text: str
+    kind: Kind = Kind.REPLY
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """One of Telegram's reaction emoji on somebody's message: quieter than a reply."""
+
+    chat_id: int
+    message_id: int
+    emoji: str
+    kind: Kind = Kind.STAFF
+
+
+Outbound = Message | Edit | Copy | Caption | Reaction
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A Bot API request: method and its parameters as JSON values."""
 
@@ -76,8 +110,23 @@ class Call:
     params: dict[str, Any] = field(default_factory=dict)
 
 
-def to_call(message: Message | Edit) -> Call:
+def to_call(message: Outbound) -> Call:
     """Return the Bot API request that says `message`."""
+    match message:
+        case Message() | Edit():
+            return _text_call(message)
+        case Copy(chat_id, from_chat_id, message_id, _, reply_to):
+            origin = {"chat_id": chat_id, "from_chat_id": from_chat_id, "message_id": message_id}
+            return Call("copyMessage", origin | _reply(reply_to))
+        case Caption(chat_id, message_id, text):
+            what = {"chat_id": chat_id, "message_id": message_id, "caption": text, "parse_mode": "HTML"}
+            return Call("editMessageCaption", what)
+        case Reaction(chat_id, message_id, emoji):
+            reaction = [{"type": "emoji", "emoji": emoji}]
+            return Call("setMessageReaction", {"chat_id": chat_id, "message_id": message_id, "reaction": reaction})
+
+
+def _text_call(message: Message | Edit) -> Call:
     params: dict[str, Any] = {
         "chat_id": message.chat_id,
         "text": message.text,
@@ -90,9 +139,13 @@ def to_call(message: Message | Edit) -> Call:
         case Edit():
             return Call("editMessageText", {**params, "message_id": message.message_id})
         case Message():
-            if message.reply_to is not None:
-                params["reply_parameters"] = {"message_id": message.reply_to, "allow_sending_without_reply": True}
-            return Call("sendMessage", params)
+            return Call("sendMessage", params | _reply(message.reply_to))
+
+
+def _reply(message_id: int | None) -> dict[str, Any]:
+    if message_id is None:
+        return {}
+    return {"reply_parameters": {"message_id": message_id, "allow_sending_without_reply": True}}
 
 
 def keyboard(rows: Rows) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sqlalchemy import Row, bindparam, delete, func, select, union_all, update
 from sqlalchemy.orm import Session
 
 from bot.delivery.markup import TEXT_LIMIT, MarkupError, length, parse
-from bot.delivery.messages import Edit, Kind, Message, to_call
+from bot.delivery.messages import Kind, Outbound, to_call
 from bot.store.database import OWED
 from bot.store.models import Outgoing, Patient
 
@@ -67,7 +67,9 @@ _SETTLE = (
     )
 )
 
-REPEATABLE = frozenset({"editMessageText", "editMessageReplyMarkup", "deleteMessage"})
+REPEATABLE = frozenset(
+    {"editMessageText", "editMessageCaption", "editMessageReplyMarkup", "deleteMessage", "setMessageReaction"}
+)
 """Methods that do no harm when they are carried out twice."""
 
 REPEATS = 10
@@ -93,15 +95,26 @@ class Claimed:
     subject: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """A message that passed somebody's words on."""
+
+    chat_id: int
+    message_id: int
+    method: str
+    language: str
+
+
 def post(
     session: Session,
-    message: Message | Edit,
+    message: Outbound,
     *,
     now: datetime,
     language: str = "en",
     due_at: datetime | None = None,
     valid_until: datetime | None = None,
     subject: str | None = None,
+    source: str | None = None,
     key: str | None = None,
 ) -> Outgoing:
     """Owe `message`, from `due_at` (now, if not given) until `valid_until` (for ever, if not given)."""
@@ -113,6 +126,7 @@ def post(
         params=call.params,
         language=language,
         subject=subject,
+        source=source,
         key=key,
         urgency=message.kind.urgency,
         due_at=due_at or now,
@@ -270,6 +284,25 @@ def _marked(text: str, mark: str) -> str:
         return marked if length(parse(marked).text) <= TEXT_LIMIT else SHORT_MARK + text
     except MarkupError:
         return marked  # Telegram says no to it either way
+def card(session: Session, chat_id: int, subject: str) -> int | None:
+    """Return the first message about `subject` that the bot sent to `chat_id`, if it arrived."""
+    return session.scalar(
+        select(Outgoing.message_id)
+        .where(Outgoing.chat_id == chat_id, Outgoing.subject == subject, Outgoing.message_id.is_not(None))
+        .order_by(Outgoing.id)
+        .limit(1)
+    )
+
+
+def passed_on(session: Session, source: str) -> PassedOn | None:
+    """Return what passed the message `source` on, if it arrived."""
+    row = session.execute(
+        select(Outgoing.chat_id, Outgoing.message_id, Outgoing.method, Outgoing.language)
+        .where(Outgoing.source == source, Outgoing.message_id.is_not(None))
+        .order_by(Outgoing.id.desc())
+        .limit(1)
+    ).first()
+    return PassedOn(row.chat_id, row.message_id or 0, row.method, row.language) if row else None
 
 
 def prune(session: Session, before: datetime) -> int:

@@ -74,6 +74,8 @@ class Patient(Base):
     started_at: Mapped[datetime]
     unreachable_since: Mapped[datetime | None]
     """Set while Telegram refuses messages to this person: blocked or deactivated."""
+    flagged_at: Mapped[datetime | None]
+    """When the person last wrote something that may be an emergency."""
     topic: Mapped[str | None] = mapped_column(String(64))
     """What the last answer was about, so that a fragment ("and for the neck?") can be understood."""
     topic_at: Mapped[datetime | None]
@@ -131,6 +133,8 @@ class Outgoing(Base):
     language: Mapped[str] = mapped_column(String(16))
     subject: Mapped[str | None] = mapped_column(String(64))
     """What it is about, as `noun:id`, so that a reply to it finds its way."""
+    source: Mapped[str | None] = mapped_column(String(48), index=True)
+    """The message it passes on, as `chat:message`, so that an edit of that one can follow."""
     key: Mapped[str | None] = mapped_column(String(128), unique=True)
     """Planning the same key twice is planning once."""
     urgency: Mapped[int]
@@ -159,7 +163,10 @@ class Question(Base):
     text: Mapped[str]
     route: Mapped[str] = mapped_column(String(16))
     topic: Mapped[str | None] = mapped_column(String(64))
+    suggestions: Mapped[list[str]] = mapped_column(JSON)
     score: Mapped[float]
+    helpful: Mapped[bool | None]
+    """What the patient said of the answer; empty until they do."""
 
 
 class Enquiry(Base):
@@ -172,9 +179,34 @@ class Enquiry(Base):
     question_id: Mapped[int] = mapped_column(Key, unique=True)
     urgent: Mapped[bool]
     state: Mapped[str] = mapped_column(String(8))
-    """waiting or answered."""
+    """waiting -> talking -> closed; a red flag's goes on from waiting only when somebody has acknowledged it."""
     opened_at: Mapped[datetime]
-    answered_at: Mapped[datetime | None]
+    handled_by: Mapped[str | None]
+    """The name of who answered or acknowledged it first."""
+    closed_by: Mapped[str | None] = mapped_column(String(8))
+    """patient, staff or time."""
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
+    """When something is to be done about it although nobody says anything."""
+    reminders: Mapped[int] = mapped_column(default=0)
+
+
+class OwnAnswer(Base):
+    """An answer that staff wrote to a question the content did not hold; served once somebody else has approved it."""
+
+    __tablename__ = "own_answers"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
+    written_at: Mapped[datetime]
+    language: Mapped[str] = mapped_column(String(16))
+    phrasings: Mapped[list[str]] = mapped_column(JSON)
+    """The questions it answers, as patients asked them; the first heads it."""
+    body: Mapped[str]
+    author_id: Mapped[int] = mapped_column(BigInteger)
+    author: Mapped[str]
+    state: Mapped[str] = mapped_column(String(10))
+    """proposed -> approved | discarded, approved -> withdrawn."""
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
 
 
 class Audit(Base):

@@ -94,3 +94,61 @@ def already_passed_on(say: Speech) -> str:
 def from_clinic(say: Speech, clinic: Clinic, text: str) -> str:
     """Introduce a person's answer."""
     return say._("<b>{clinic} answers:</b>").format(clinic=escape(clinic.name)) + f"\n{escape(text)}"
+
+
+def talking(say: Speech, clinic: Clinic) -> str:
+    """Say that a person is there now."""
+    return say._(
+        "You are now talking with {clinic}. What you write here goes to them, photos and voice messages as well; "
+        "I stay out of it until one of you ends it. In an emergency call <b>{emergency}</b>."
+    ).format(clinic=escape(clinic.name), emergency=clinic.emergency)
+
+
+def end_button(say: Speech) -> str:
+    """Label the way out of a conversation with the clinic."""
+    return say._("End the conversation")
+
+
+def ended(say: Speech) -> str:
+    """Say that the conversation is over and the bot is back."""
+    return say._("The conversation with the clinic has ended. You can ask me again, or choose a topic.")
+
+
+def already_ended(say: Speech) -> str:
+    """Say, in at most 200 characters, that it was over before."""
+    return say._("This conversation has ended already.")
+
+
+def no_answer_came(say: Speech, clinic: Clinic) -> str:
+    """Own up that nobody answered in time."""
+    return say._("I am sorry, nobody at the clinic has answered your question here. Please call {phone}.").format(
+        phone=clinic.phone
+    )
+
+
+def nobody_saw(say: Speech, clinic: Clinic) -> str:
+    """Say plainly that a possible emergency has not been seen."""
+    return say._(
+        "Nobody at the clinic has seen your message yet. <b>This chat is not watched. Please do not wait here:</b> "
+        "call <b>{emergency}</b>, or the clinic on {phone}."
+    ).format(emergency=clinic.emergency, phone=clinic.urgent_phone)
+
+
+def helpful_button(say: Speech) -> str:
+    """Label "yes" to whether an answer helped."""
+    return say._("👍 Helpful")
+
+
+def unhelpful_button(say: Speech) -> str:
+    """Label "no" to whether an answer helped."""
+    return say._("👎 Not what I meant")
+
+
+def thanks(say: Speech) -> str:
+    """Thank for a verdict, in at most 200 characters."""
+    return say._("Thank you.")
+
+
+def not_helpful(say: Speech) -> str:
+    """Offer something else after an answer that did not help."""
+    return say._("I am sorry. Is it one of these, or shall I ask the clinic?")

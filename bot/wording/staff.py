@@ -5,6 +5,8 @@ from bot.wording.speech import Speech
 
 QUESTION_SHOWN = 1500
 """Characters of a patient's question on a card."""
+RELAYED_SHOWN = 3900
+"""Characters of a patient's message in an open conversation."""
 
 
 def enquiry(say: Speech, name: str, question: str) -> str:
@@ -31,14 +33,85 @@ def urgent(say: Speech, name: str, question: str) -> str:
     )
 
 
+def relayed(say: Speech, name: str, text: str) -> str:
+    """Show what a patient wrote in an open conversation."""
+    shown = text if len(text) <= RELAYED_SHOWN else text[:RELAYED_SHOWN] + "…"
+    return f"<b>{escape(name)}:</b> {escape(shown)}"
+
+
 def answered(say: Speech, name: str) -> str:
-    """Confirm that an answer is on its way."""
-    return say._("Your answer is on its way to {name}.").format(name=escape(name))
+    """Confirm the first answer of a conversation."""
+    return say._(
+        "Your answer is on its way to {name}. You are talking now: what they write comes here, and replies go to them."
+    ).format(name=escape(name))
 
 
-def only_text(say: Speech) -> str:
-    """Explain why a reply was not passed on."""
-    return say._("I can only pass on text. Please type your answer as a reply to the card.")
+def state_waiting(say: Speech) -> str:
+    """Say on the card that nobody has answered."""
+    return say._("⏳ Waiting for an answer")
+
+
+def state_acknowledged(say: Speech, by: str) -> str:
+    """Say on the card who looks after it."""
+    return say._("✅ {name} is on it").format(name=escape(by))
+
+
+def state_talking(say: Speech, by: str) -> str:
+    """Say on the card that a conversation is open."""
+    return say._("💬 Talking, answered by {name}").format(name=escape(by))
+
+
+def state_closed(say: Speech, handled_by: str | None, closed_by: str) -> str:
+    """Say on the card that it is over, and who ended it."""
+    match closed_by:
+        case "patient":
+            how = say._("☑️ Ended by the patient")
+        case "staff":
+            how = say._("☑️ Closed by staff")
+        case _:
+            how = say._("☑️ Ended by itself")
+    return f"{how} ({escape(handled_by)})" if handled_by else how
+
+
+def acknowledge_button(say: Speech) -> str:
+    """Label the acknowledgement of an alert."""
+    return say._("I am on it")
+
+
+def close_button(say: Speech) -> str:
+    """Label the end of an enquiry that needs no answer."""
+    return say._("Close without an answer")
+
+
+def end_button(say: Speech) -> str:
+    """Label the end of a conversation."""
+    return say._("End the conversation")
+
+
+def somebody_was_first(say: Speech, name: str | None) -> str:
+    """Say, in at most 200 characters, that it is done already."""
+    if name:
+        return say._("{name} was first.").format(name=name[:64])
+    return say._("This is closed already.")
+
+
+def still_nobody(say: Speech, name: str) -> str:
+    """Call staff again to a possible emergency."""
+    return say._("🔴 <b>Nobody is looking after {name} yet.</b> Please press “I am on it” and call them.").format(
+        name=escape(name)
+    )
+
+
+def waiting(say: Speech, name: str, since: str) -> str:
+    """Remind staff of a question."""
+    return say._("{name} has been waiting for an answer since {since}.").format(name=escape(name), since=since)
+
+
+def ended(say: Speech, name: str, *, by_time: bool) -> str:
+    """Tell staff that a conversation is over."""
+    if by_time:
+        return say._("The conversation with {name} ended, because nobody wrote for a while.").format(name=escape(name))
+    return say._("{name} has ended the conversation.").format(name=escape(name))
 
 
 def too_long(say: Speech, most: int) -> str:
@@ -89,7 +162,7 @@ def help_text(say: Speech) -> str:
 
 def commands(say: Speech) -> list[tuple[str, str]]:
     """Return the commands of the staff group and what each is for."""
-    return [("help", say._("How this group works"))]
+    return [("gaps", say._("Questions without an answer")), ("help", say._("How this group works"))]
 
 
 def undeliverable(say: Speech, row_id: int) -> str:

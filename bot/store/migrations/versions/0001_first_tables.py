@@ -38,11 +38,15 @@ def upgrade() -> None:
         sa.Column("urgent", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("opened_at", INSTANT, nullable=False),
-        sa.Column("answered_at", INSTANT, nullable=True),
+        sa.Column("handled_by", sa.Text(), nullable=True),
+        sa.Column("closed_by", sa.String(length=8), nullable=True),
+        sa.Column("due_at", INSTANT, nullable=True),
+        sa.Column("reminders", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_enquiries"),
         sa.UniqueConstraint("question_id", name="uq_enquiries_question_id"),
     )
     op.create_index("ix_enquiries_chat_id", "enquiries", ["chat_id"], unique=False)
+    op.create_index("ix_enquiries_due_at", "enquiries", ["due_at"], unique=False)
     op.create_table(
         "facts",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -72,6 +76,7 @@ def upgrade() -> None:
         sa.Column("params", sa.JSON(), nullable=False),
         sa.Column("language", sa.String(length=16), nullable=False),
         sa.Column("subject", sa.String(length=64), nullable=True),
+        sa.Column("source", sa.String(length=48), nullable=True),
         sa.Column("key", sa.String(length=128), nullable=True),
         sa.Column("urgency", sa.Integer(), nullable=False),
         sa.Column("due_at", INSTANT, nullable=False),
@@ -88,6 +93,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_outbox_chat_id_message_id", "outbox", ["chat_id", "message_id"], unique=False)
     op.create_index("ix_outbox_chat_id_state", "outbox", ["chat_id", "state"], unique=False)
+    op.create_index("ix_outbox_source", "outbox", ["source"], unique=False)
     op.create_index(
         "ix_outbox_pending",
         "outbox",
@@ -98,6 +104,20 @@ def upgrade() -> None:
     )
     op.create_index("ix_outbox_sending", "outbox", ["id"], unique=False, sqlite_where=SENDING, postgresql_where=SENDING)
     op.create_table(
+        "own_answers",
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("written_at", INSTANT, nullable=False),
+        sa.Column("language", sa.String(length=16), nullable=False),
+        sa.Column("phrasings", sa.JSON(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("author_id", sa.BigInteger(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("decided_at", INSTANT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_own_answers"),
+    )
+    op.create_table(
         "patients",
         sa.Column("chat_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("first_name", sa.Text(), nullable=False),
@@ -107,6 +127,7 @@ def upgrade() -> None:
         sa.Column("payload", sa.String(length=64), nullable=True),
         sa.Column("started_at", INSTANT, nullable=False),
         sa.Column("unreachable_since", INSTANT, nullable=True),
+        sa.Column("flagged_at", INSTANT, nullable=True),
         sa.Column("topic", sa.String(length=64), nullable=True),
         sa.Column("topic_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("chat_id", name="pk_patients"),
@@ -120,7 +141,9 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("route", sa.String(length=16), nullable=False),
         sa.Column("topic", sa.String(length=64), nullable=True),
+        sa.Column("suggestions", sa.JSON(), nullable=False),
         sa.Column("score", sa.Double(), nullable=False),
+        sa.Column("helpful", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_questions"),
     )
     op.create_index("ix_questions_asked_at", "questions", ["asked_at"], unique=False)
@@ -133,8 +156,10 @@ def downgrade() -> None:
     op.drop_index("ix_questions_asked_at", table_name="questions")
     op.drop_table("questions")
     op.drop_table("patients")
+    op.drop_table("own_answers")
     op.drop_index("ix_outbox_sending", table_name="outbox", sqlite_where=SENDING, postgresql_where=SENDING)
     op.drop_index("ix_outbox_pending", table_name="outbox", sqlite_where=PENDING, postgresql_where=PENDING)
+    op.drop_index("ix_outbox_source", table_name="outbox")
     op.drop_index("ix_outbox_chat_id_state", table_name="outbox")
     op.drop_index("ix_outbox_chat_id_message_id", table_name="outbox")
     op.drop_table("outbox")
@@ -142,6 +167,7 @@ def downgrade() -> None:
     op.drop_index("ix_inbox_new", table_name="inbox", sqlite_where=NEW, postgresql_where=NEW)
     op.drop_table("inbox")
     op.drop_table("facts")
+    op.drop_index("ix_enquiries_due_at", table_name="enquiries")
     op.drop_index("ix_enquiries_chat_id", table_name="enquiries")
     op.drop_table("enquiries")
     op.drop_index("ix_audit_subject", table_name="audit")

@@ -1,0 +1,35 @@
+"""Time as the clinic counts it: opening hours only."""
+
+from datetime import UTC, datetime, timedelta
+
+from bot.config import Clinic
+
+LOOK_AHEAD_DAYS = 60
+
+
+def is_open(clinic: Clinic, at: datetime) -> bool:
+    """True while the clinic is open."""
+    local = at.astimezone(clinic.tz)
+    return any(span.opens <= local.time() < span.closes for span in clinic.open_on(local.date()))
+
+
+def after(clinic: Clinic, start: datetime, length: timedelta) -> datetime:
+    """Return the instant at which `length` of opening hours have passed since `start`.
+
+    A clinic that says nothing of its hours, or is closed for two months, is counted as always open.
+    """
+    local = start.astimezone(clinic.tz)
+    left = length
+    for ahead in range(LOOK_AHEAD_DAYS):
+        day = local.date() + timedelta(days=ahead)
+        for span in clinic.open_on(day):
+            opens, closes = (_instant(clinic, datetime.combine(day, wall)) for wall in (span.opens, span.closes))
+            begins = max(opens, start)
+            if begins + left <= closes:
+                return begins + left
+            left -= max(closes - begins, timedelta(0))
+    return start + length
+
+
+def _instant(clinic: Clinic, wall: datetime) -> datetime:
+    return wall.replace(tzinfo=clinic.tz).astimezone(UTC)

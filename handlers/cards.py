@@ -1,0 +1,124 @@
+"""An enquiry's card in the staff group, and what both sides are told when it changes."""
+
+from collections.abc import Callable, Iterator
+
+from telegram import Message as TelegramMessage
+from telegram import Update
+
+from bot.clinic.enquiries import BY_TIME, CLOSED, TALKING, Card, Due, GivenUp, Pinged, Reminded, Rested
+from bot.delivery import outbox
+from bot.delivery.markup import escape
+from bot.delivery.messages import Button, Caption, Edit, Kind, Message, Rows
+from bot.delivery.outbox import PassedOn
+from bot.wording import answers, front, staff
+from bot.wording.speech import Speech
+from handlers.desk import Desk, Owed
+from handlers.pages import MENU
+
+END = "end"
+CLOSE = "close"
+ACKNOWLEDGE = "ack"
+
+
+def posted(desk: Desk, card: Card, *, kind: Kind) -> Owed:
+    """Put a new card into the staff group."""
+    return Owed(Message(card.staff_chat, _text(desk, card), _rows(desk, card), kind), card.subject)
+
+
+def refreshed(desk: Desk, card: Card) -> Iterator[Owed]:
+    """Bring the card up to date, if it has arrived."""
+    if card.message_id is not None:
+        yield Owed(Edit(card.staff_chat, card.message_id, _text(desk, card), _rows(desk, card), Kind.STAFF))
+
+
+def opened(desk: Desk, card: Card) -> Iterator[Owed]:
+    """Tell the patient that they are talking with a person now, and how to end it."""
+    yield from refreshed(desk, card)
+    say = desk.speeches.of(card.language)
+    end = Button(answers.end_button(say), f"{END}:{card.enquiry_id}")
+    yield Owed(Message(card.chat_id, answers.talking(say, desk.clinic), ((end,),)), language=card.language)
+
+
+def closed(desk: Desk, card: Card) -> Iterator[Owed]:
+    """Tell the patient, and staff where a patient or time did it, that the conversation is over."""
+    yield from refreshed(desk, card)
+    say = desk.speeches.of(card.language)
+    menu = ((Button(front.menu_button(say), MENU),),)
+    yield Owed(Message(card.chat_id, answers.ended(say), menu), language=card.language)
+    if card.closed_by != "staff":
+        text = staff.ended(desk.staff_speech, card.name, by_time=card.closed_by == BY_TIME)
+        yield Owed(Message(card.staff_chat, text, kind=Kind.STAFF, reply_to=card.message_id), card.subject)
+
+
+def due(desk: Desk, happened: Due) -> Iterator[Owed]:
+    """Say what time has brought."""
+    say = desk.speeches.of(happened.card.language)
+    card = happened.card
+    match happened:
+        case Pinged(_, tell_patient):
+            text = staff.still_nobody(desk.staff_speech, card.name)
+            yield Owed(Message(card.staff_chat, text, kind=Kind.SAFETY, reply_to=card.message_id), card.subject)
+            if tell_patient:
+                told = Message(card.chat_id, answers.nobody_saw(say, desk.clinic), kind=Kind.SAFETY)
+                yield Owed(told, language=card.language)
+        case Reminded():
+            since = desk.staff_speech.instant(card.opened_at)
+            text = staff.waiting(desk.staff_speech, card.name, since)
+            yield Owed(Message(card.staff_chat, text, kind=Kind.STAFF, reply_to=card.message_id), card.subject)
+        case GivenUp():
+            yield from refreshed(desk, card)
+            yield Owed(Message(card.chat_id, answers.no_answer_came(say, desk.clinic)), language=card.language)
+        case Rested():
+            yield from closed(desk, card)
+
+
+def source(chat_id: int, message_id: int) -> str:
+    """Name a message that is passed on, so that its edits can follow."""
+    return f"{chat_id}:{message_id}"
+
+
+async def follow_edit(
+    desk: Desk, update: Update, message: TelegramMessage, shown: Callable[[str, Speech], str]
+) -> None:
+    """Change what was passed on as its writer changed it; nothing happens where it was not passed on."""
+    name, text = source(message.chat.id, message.message_id), message.text or message.caption or ""
+
+    def render(found: PassedOn | None) -> Iterator[Owed]:
+        match found:
+            case None:
+                return
+            case PassedOn(chat_id, message_id, "copyMessage", _):
+                yield Owed(Caption(chat_id, message_id, escape(text)))
+            case PassedOn(chat_id, message_id, _, language):
+                yield Owed(Edit(chat_id, message_id, shown(text, desk.speeches.of(language))))
+
+    await desk.keep(update, desk.staff_speech, lambda session, _now: outbox.passed_on(session, name), render)
+
+
+def _text(desk: Desk, card: Card) -> str:
+    say = desk.staff_speech
+    head = staff.urgent if card.urgent else staff.enquiry
+    return head(say, card.name, card.question) + "\n\n" + _state(desk, card)
+
+
+def _state(desk: Desk, card: Card) -> str:
+    say = desk.staff_speech
+    match card.state:
+        case "closed":
+            return staff.state_closed(say, card.handled_by, card.closed_by or BY_TIME)
+        case "talking":
+            return staff.state_talking(say, card.handled_by or "")
+        case _ if card.handled_by:
+            return staff.state_acknowledged(say, card.handled_by)
+        case _:
+            return staff.state_waiting(say)
+
+
+def _rows(desk: Desk, card: Card) -> Rows:
+    say = desk.staff_speech
+    if card.state == CLOSED:
+        return ()
+    if card.urgent and card.handled_by is None:
+        return ((Button(staff.acknowledge_button(say), f"{ACKNOWLEDGE}:{card.enquiry_id}"),),)
+    label = staff.end_button(say) if card.state == TALKING else staff.close_button(say)
+    return ((Button(label, f"{CLOSE}:{card.enquiry_id}"),),)
