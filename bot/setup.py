@@ -1,10 +1,10 @@
 """`mesobot init`: a few questions, and then clinic.toml and .env are there."""
 
 import json
-import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from pydantic import ValidationError
 
@@ -84,6 +84,8 @@ def init(folder: Path, *, force: bool, ask: Ask = input) -> int:
     """Ask, check, and write clinic.toml and .env (mode 0600) into `folder`; raises SettingsError where they exist."""
     files = folder / "clinic.toml", folder / ".env"
     for file in files:
+        if file.is_dir():
+            raise SettingsError(f"{file} is a folder: move it away, the bot needs a file of that name")
         if file.exists() and not force:
             raise SettingsError(f"{file} exists already: edit it, or repeat with --force to replace it")
     try:
@@ -147,16 +149,16 @@ def _ask_token(ask: Ask) -> str:
 
 def _write(texts: Mapping[Path, str]) -> None:
     """Write all the files, readable by their owner alone, or none; raises SettingsError."""
-    fresh = {file.with_name(f"{file.name}.new"): file for file in texts}
+    fresh: dict[Path, Path] = {}
     try:
-        for new, file in fresh.items():
-            new.unlink(missing_ok=True)
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-                out.write(texts[file])
-        for new, file in fresh.items():
+        for file, text in texts.items():
+            with NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as out:
+                fresh[file] = Path(out.name)
+                out.write(text)
+        for file, new in fresh.items():
             new.replace(file)
     except OSError as error:
-        for new in fresh:
+        for new in fresh.values():
             new.unlink(missing_ok=True)
         raise SettingsError(f"{' and '.join(map(str, texts))} cannot be written: {error.strerror}") from None
 

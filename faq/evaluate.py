@@ -156,49 +156,62 @@ def _name(label: Label) -> str:
     return label[1] or label[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, and what came of it: the likeliest class, the class acted upon (or suggest), and three topics."""
+
+    question: Question
+    best: Label
+    taken: Label
+    also: tuple[str, ...]
+    offered: tuple[str, ...]
+
+    @classmethod
+    def of(cls, question: Question, matcher: Matcher) -> "Asked":
+        """Ask as a patient would: the red-flag rules first, then the matcher."""
+        verdict, match = matcher.judge([question.text])[0], matcher.match(question.text)
+        if redflags.check(question.text) is not None:
+            return cls(question, ("urgent", None), ("urgent", None), (), verdict.topics[:3])
+        told = (match.topic, *match.also) if match.topic else ()
+        offered = (*told, *(match.suggestions or verdict.topics))
+        return cls(question, verdict.label, (match.route, match.topic), match.also, offered[:3])
+
+
 def ask(questions: Sequence[Question], matcher: Matcher, *, show: bool) -> None:
     """Print how the finished matcher does on questions, with the red-flag rules before it."""
-    rows = []
-    for question in questions:
-        verdict = matcher.judge([question.text])[0]
-        match = matcher.match(question.text)
-        flagged = redflags.check(question.text) is not None
-        route, topic = ("urgent", None) if flagged else (match.route, match.topic)
-        best = ("urgent", None) if flagged else verdict.label
-        offered = (topic, *match.also, *match.suggestions) if topic else match.suggestions or verdict.topics
-        rows.append((question, best, (route, topic), match.also, offered[:3]))
-    for name, chosen in (("all", rows), ("without urgent", [row for row in rows if row[0].label[0] != "urgent"])):
-        certain = [row for row in chosen if row[2][0] != "suggest"]
-        answered = [row for row in certain if row[2][0] == "answer"]
-        topical = [row for row in chosen if row[0].label[1] and row[0].label[1] != "contraindications"]
+    asked = [Asked.of(question, matcher) for question in questions]
+    calm = [one for one in asked if one.question.label[0] != "urgent"]
+    for name, chosen in (("all", asked), ("without urgent", calm)):
+        certain = [one for one in chosen if one.taken[0] != "suggest"]
+        answered = [one for one in certain if one.taken[0] == "answer"]
+        topical = [one for one in chosen if one.question.label[1] not in (None, "contraindications")]
         say(f"{name}: {len(chosen)} questions")
-        say(f"  right route and topic, likeliest class   {_share([q.is_met(best) for q, best, *_ in chosen]):6.1%}")
+        say(f"  right route and topic (likeliest class)  {_share([o.question.is_met(o.best) for o in chosen]):6.1%}")
         say(
-            f"  right topic among three ({len(topical)} on topics)    {_share([q.is_among(o) for q, *_, o in topical]):6.1%}"
+            f"  right topic among three                  {_share([o.question.is_among(o.offered) for o in topical]):6.1%}"
         )
-        say(
-            f"  certain {len(certain) / len(chosen):6.1%}, wrong of these {_share([not q.is_met(t) for q, _, t, *_ in certain]):6.1%}"
-        )
-        say(
-            f"  answered {len(answered) / len(chosen):6.1%}, wrong of these {_share([not q.is_met(t) for q, _, t, *_ in answered]):6.1%}"
-        )
-        urgent = [row for row in chosen if row[0].label[0] == "urgent"]
-        if urgent:
-            say(
-                f"  urgent taken as urgent {_share([t[0] == 'urgent' for _, _, t, *_ in urgent]):6.1%} of {len(urgent)}"
+        for what, group in (("certain", certain), ("answered", answered)):
+            wrong = _share([not one.question.is_met(one.taken) for one in group])
+            say(f"  {what:8} {len(group) / len(chosen):6.1%}, wrong of these      {wrong:6.1%}")
+    urgent = [one for one in asked if one.question.label[0] == "urgent"]
+    say(f"urgent taken as urgent       {_share([one.taken[0] == 'urgent' for one in urgent]):6.1%} of {len(urgent)}")
+    say(f"others taken as urgent       {_share([one.taken[0] == 'urgent' for one in calm]):6.1%} of {len(calm)}")
+    two = [one for one in asked if one.also]
+    both = [one for one in two if {one.taken[1], *one.also} <= {one.question.label[1], *one.question.also}]
+    say(f"answered twice {len(two)}, both topics right in {len(both)}")
+    for one in asked if show else ():
+        if not one.question.is_met(one.taken):
+            mark = "unsure" if one.taken[0] == "suggest" else "WRONG"
+            best = "" if one.question.is_met(one.best) else f"({_name(one.best)})"
+            columns = (
+                mark,
+                _name(one.question.label),
+                _name(one.taken),
+                best,
+                " ".join(one.offered),
+                one.question.text,
             )
-    others = [row for row in rows if row[0].label[0] != "urgent"]
-    say(f"not urgent, taken as urgent {_share([t[0] == 'urgent' for _, _, t, *_ in others]):6.1%}")
-    two = [row for row in rows if row[3]]
-    say(
-        f"answered twice {len(two)}, second topic expected in {sum(not q.also.isdisjoint(also) for q, _, _, also, _ in two)} of these"
-    )
-    if show:
-        for question, best, taken, also, offered in rows:
-            if not question.is_met(taken):
-                mark = "unsure" if taken[0] == "suggest" else "WRONG"
-                known = "best right" if question.is_met(best) else f"best {_name(best)}"
-                say(f"{mark}\t{_name(question.label)}\t{_name(taken)}\t{known}\t{' '.join(offered)}\t{question.text}")
+            say("\t".join(columns))
 
 
 def read_questions(file: Path) -> list[Question]:

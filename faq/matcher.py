@@ -37,7 +37,7 @@ Label = tuple[str, str | None]
 MEDICAL = frozenset({("staff", "contraindications"), ("staff", None), ("urgent", None)})
 """Where a personal medical question may go, and nowhere else."""
 VECTORS, HEADS = "vectors.npz", "heads.npz"
-"""Files of a cache: vectors of phrasings, and classifiers fitted on them. The package holds those of its own content."""
+"""Files of a cache: vectors of phrasings, and classifiers on them. The package holds those of its own content."""
 THRESHOLDS = Path(__file__).parent / "thresholds.json"
 RECIPE = 1
 """To be raised with every change that makes kept classifiers wrong."""
@@ -57,8 +57,8 @@ class Phrase:
 class Match:
     """What a message asks; ``route`` is one of a phrase's, or suggest: not sure, offer the suggestions and a person.
 
-    ``suggestions`` are up to three topics, the likeliest first, without those that are answered; ``score`` is the probability of being
-    right; ``also`` is a second topic that was asked in the same message.
+    ``suggestions`` are up to three topics, the likeliest first, without those that are answered; ``score`` is the
+    probability of being right; ``also`` is a second topic that was asked in the same message.
     """
 
     route: str
@@ -119,7 +119,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What speaks for each class (columns) of each text (rows): logarithms of shares, and the likeness to the nearest phrasing."""
+    """What speaks for each class (columns) of each text (rows): logarithms of shares, and the nearest likeness."""
 
     ngrams: Floats
     encoder: Floats | None
@@ -179,11 +179,13 @@ class Matcher:
         self._phrases = encoder.encode(texts) if encoder else _unit(self._ngrams.transform(texts))
         self.fingerprint = _fingerprint(ordered, texts, encoder)
         kept = _read_heads(heads, self.fingerprint)
+        self._on_vectors: LogisticRegression | None = None
         if kept:
             self._on_ngrams, self._on_vectors = kept
         else:
             self._on_ngrams = LogisticRegression.fit(self._ngrams.transform(texts), y, c=10, steps=30)
-            self._on_vectors = LogisticRegression.fit(self._phrases, y, c=10, steps=60) if encoder else None
+            if encoder:
+                self._on_vectors = LogisticRegression.fit(self._phrases, y, c=10, steps=60)
 
     @classmethod
     def fit(
@@ -194,7 +196,7 @@ class Matcher:
         encoder: Encoder | Literal["packaged"] | None = "packaged",
         thresholds: Thresholds | None = None,
     ) -> "Matcher":
-        """Learn from the phrases, of at least two classes; what is costly is kept in the folder ``cache`` for the next start.
+        """Learn from the phrases, of at least two classes; what is costly is kept in the folder ``cache``.
 
         Without the packaged encoder's file, or with None, n-grams work alone. Never raises because of the cache.
         """
@@ -226,7 +228,7 @@ class Matcher:
         return without_denied(self._speller.repair(self._speller.clean(text)))
 
     def vectors(self, texts: Sequence[str]) -> Floats:
-        """Vectors of length one, shape (texts, numbers): the dot product of two rows is the likeness of two texts, from -1 to 1."""
+        """Vectors of length one, shape (texts, numbers): the dot product of two rows is the likeness of the texts."""
         read = [self.read(text) for text in texts]
         return self._encoder.encode(read) if self._encoder else _unit(self._ngrams.transform(read))
 
@@ -253,7 +255,7 @@ class Matcher:
         ]
 
     def match(self, text: str, *, previous_topic: str | None = None) -> Match:
-        """What the text asks; ``previous_topic`` is what this chat was told about last, for texts that only make sense with it."""
+        """What the text asks; ``previous_topic`` was asked just before in this chat, and the text may go on from it."""
         read = self.read(text)
         if not words(read):
             return Match("suggest", None, (), 0.0)
@@ -297,7 +299,7 @@ class Matcher:
         return pieces
 
     def _both(self, whole: Verdict, pieces: Sequence[str]) -> Match:
-        """A message that clearly asks two things gets both topics; what is urgent or medical in a part of it decides alone."""
+        """A message that clearly asks two things gets both topics; an urgent or medical part of it decides alone."""
         clear = [verdict for verdict in self.judge(pieces) if verdict.clear] if pieces else []
         for verdict in clear:
             if verdict.label[0] == "urgent" or verdict.ruled:

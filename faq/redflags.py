@@ -1,10 +1,10 @@
 """Red flags: the safety layer that reads every text a patient sends before anything else does.
 
-``check`` finds the most urgent thing that a text reports. It knows two levels (call the emergency number now; call the clinic today) and
-these kinds:
+``check`` finds the most urgent thing that a text reports. It knows two levels (call the emergency number now, call the
+clinic today) and these kinds:
 
-====  ==========================================================  =====================
-A     anaphylaxis (hives alone: same-day)                         emergency
+====  ==========================================================  =========
+A     anaphylaxis (hives, rash or itching alone: same-day)        emergency
 B     sight, or signs of a stroke                                 emergency
 C     blocked vessel, dying skin                                  emergency
 D+    sepsis: infection with fever, vomiting, confusion, ...      emergency
@@ -15,30 +15,33 @@ E     abscess                                                     same-day
 F     mycobacteria: sores and lumps weeks later, or not healing   same-day
 G     lumps, granuloma, delayed allergy                           same-day
 H     cold sore, blisters                                         same-day
-====  ==========================================================  =====================
+====  ==========================================================  =========
 
-J is not in the clinical list that A to I come from. It is here because nobody who writes "I want to die" to a clinic may get a price list
-for an answer; the reply is the same fixed text with the emergency number, and staff are alerted the same way.
+J is not in the clinical list that A to I come from. It is here because nobody who writes "I want to die" to a clinic
+may get a price list for an answer; the reply is the same fixed text with the emergency number, and the same alert.
 
-How it reads. The text becomes words (case, accents, invisible characters, repeated letters, spaced-out and run-together words, slips of the
-thumb are undone), words become ideas ("brethe" is *breathe*, "gray" is *grey*), and signs are combinations of ideas near each other. All of
-that is data: ``content/<language>/redflags.yaml``, which explains its own notation. Another language is another such file.
+How it reads: a text becomes words (case, accents, invisible characters, repeated letters, spelled-out and run-together
+words and slips of the thumb are undone), words become ideas ("brethe" is *breathe*, "gray" is *grey*), and a sign is a
+combination of ideas near each other. All that is data: ``content/<language>/redflags.yaml``, which explains its own
+notation. Another language is another such file.
 
-What it means. Missing an emergency costs more than a needless warning, so doubt is settled towards the warning:
+What it means: a missed emergency costs more than a needless warning, so doubt is settled towards the warning.
 
-* "Not that I can't breathe, but ..." stays an emergency: a negation takes back same-day signs only, and only right before or inside them.
-* Hypotheticals, questions of information and things long over are not flags, unless something says that it is happening now.
+* "Not that I can't breathe, but ..." stays an emergency: a negation takes back same-day signs (and, among the
+  emergencies, dizziness alone and fever beside an infection), and only right before or inside them.
+* Hypotheses, questions of information and things long over are no flags, unless something says that it happens now.
 * A sign's own exceptions ("can't see" the prices) stand beside it in the data.
 """
 
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib import resources
+from itertools import product
 from typing import Any, Generic, TypeVar
 
 import yaml
@@ -60,8 +63,8 @@ KINDS: Mapping[str, str] = {
 }
 """Readable names of the kinds, for staff."""
 
-_REACH = 12  # words between a sign and a frame that bears on it
 _T = TypeVar("_T")
+_REACH = 12  # words between a sign and a frame that bears on it
 _NEAR = 6  # words between a sign and what says that it is happening now
 _WIDE = 5  # words across which "a + b" still belong together
 _GAPS = {"-": 0, " ": 2, "..": 6}  # words that may stand between two parts of a sequence
@@ -106,41 +109,56 @@ def _rules(code: str) -> "_Rules":
     return _Rules(yaml.safe_load(_file(code).read_text(encoding="utf-8")))
 
 
-# --- From a text to ideas at places ---------------------------------------------------------------------------------------------------
+# --- From a text to ideas at places ---------------------------------------------------------------
 
-_PIECE = re.compile(r"\d+[.,]\d+|[^\W_]+|\.{2,}|[.!?;\n]|[,:()–—]")
-_GLUED_NUMBER = re.compile(r"(?<![^\W_])(\d+)([a-z]{3,})")
-_QUOTES = re.compile(r"['`´‘’ʼ′ʹ＇]")
+_PIECE = re.compile(r"\d+[.,]\d+|\d+(?=[^\W\d_]{3})|[^\W_]+|\.{2,}|[.!?;\n]|[,:()–—]")
+_QUOTES = str.maketrans(dict.fromkeys("`´‘’ʼ′ʹ＇", "'"))
 _RUNS = re.compile(r"(.)\1+")
-_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ \t]+[^\W\d_]){3,}(?![^\W_])")
+_LONG_RUNS = re.compile(r"(.)\1{2,}")
+_SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ \t]+[^\W\d_]){3,}(?![^\W_])")
 _LEET = str.maketrans("0134578@$", "oieastbas")
-_INVISIBLE = {"Mn", "Me", "Cf", "Cs", "Co", "Cn"}
+
+
+class _Visible(dict[int, int | None]):
+    """For str.translate: drops combining marks, zero-width and right-to-left marks, and what is not assigned."""
+
+    def __missing__(self, code: int) -> int | None:
+        gone = unicodedata.category(chr(code)) in {"Mn", "Me", "Cf", "Cs", "Co", "Cn"}
+        self[code] = None if gone else code
+        return self[code]
+
+
+_VISIBLE = _Visible()
 
 
 @dataclass(frozen=True, slots=True)
 class _Script:
-    """How a language is written: what pictures mean, and which pieces belong to one word."""
+    """How a language is written: what pictures and endings stand for, and which pieces belong to one word."""
 
     pictures: Mapping[str, str]
     endings: Mapping[str, str]
-    joins: tuple[re.Pattern[str], ...]
+    joins: frozenset[tuple[str, str]]
 
+    def plain(self, text: str) -> str:
+        """Lower-case letters without accents, invisible signs, apostrophes or spelled-out words."""
+        if not text.isascii():
+            for picture, word in self.pictures.items():
+                text = text.replace(picture, f" {word} ")
+            text = unicodedata.normalize("NFKD", text.translate(_QUOTES)).translate(_VISIBLE)
+        text = text.casefold().translate(_QUOTES)
+        for ending, word in self.endings.items():
+            text = text.replace(ending, word)
+        return _SPELLED.sub(lambda found: "".join(found[0].split()), text.replace("'", ""))
 
-def _plain(text: str, script: _Script) -> str:
-    """Lower-case letters without accents, invisible signs, apostrophes or spelled-out words."""
-    if not text.isascii():
-        for picture, word in script.pictures.items():
-            text = text.replace(picture, f" {word} ")
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in _INVISIBLE)
-    text = _QUOTES.sub("'", text.casefold())
-    for ending, word in script.endings.items():
-        text = text.replace(ending, word)
-    text = text.replace("'", "")
-    text = _SPACED.sub(lambda found: re.sub(r"\s+", "", found[0]), text)
-    text = _GLUED_NUMBER.sub(r"\1 \2", text)
-    for pieces in script.joins:
-        text = pieces.sub(r"\1\2", text)
-    return text
+    def pieces(self, text: str) -> list[str]:
+        """The words and stops of a text in order; "can t" is one word."""
+        pieces: list[str] = []
+        for piece in _PIECE.findall(self.plain(text)):
+            if pieces and (pieces[-1], piece) in self.joins:
+                pieces[-1] += piece
+            else:
+                pieces.append(piece)
+        return pieces
 
 
 class _Words:
@@ -171,7 +189,8 @@ class _Words:
                 return frozenset({word, form} | ideas)
         if not 3 < len(word) <= LONGEST_WORD:
             return frozenset({word})
-        near = {w for key in _deletions(word) for w in self._slips.get(key, ()) if _is_slip(word, w)}
+        typed = _LONG_RUNS.sub(r"\1", word)
+        near = {w for key in _deletions(typed) for w in self._slips.get(key, ()) if _is_slip(typed, w)}
         return frozenset({word}.union(near, *(self._whole[w] for w in near)))
 
     def _exact(self, word: str) -> set[str]:
@@ -181,7 +200,7 @@ class _Words:
         return found
 
     def _split(self, word: str) -> tuple[str, ...]:
-        """The words run together in one ("cantbreathe"), or the word alone; at least one of them must have a meaning."""
+        """The words run together in one ("cantbreathe"), of which two must have a meaning; else the word alone."""
         if len(word) < 6 or len(word) > LONGEST_WORD or word in self._right or len(self._of(word)) > 1:
             return (word,)
         best: list[tuple[str, ...] | None] = [()] + [None] * len(word)
@@ -246,26 +265,34 @@ def _distance(a: str, b: str) -> int:
 class _Text:
     """A text as words with ideas; ``place`` is a word's distance from the start, in words, with pauses counted."""
 
-    def __init__(self, text: str, words: _Words, script: _Script) -> None:
+    def __init__(self, pieces: Iterable[str], words: _Words) -> None:
         self.place: list[int] = []
         self.sentence: list[int] = []
         self.opening: list[bool] = []
         self.ideas: list[frozenset[str]] = []
-        place = sentence = length = 0
-        for piece in _PIECE.findall(_plain(text, script)):
+        self._next = self._sentences = self._length = 0
+        for piece in pieces:
             if piece[0].isalnum():
                 for word in words.split(piece.replace(",", ".")):
-                    self.place.append(place)
-                    self.sentence.append(sentence)
-                    self.opening.append(length < 2)
-                    self.ideas.append(words.of(word))
-                    place, length = place + 1, length + 1
-            elif piece in ".!?;" or piece == "\n":
-                place += _PAUSE if length < 2 or piece == "\n" else _SENTENCE
-                sentence, length = sentence + 1, 0
+                    self._add(words.of(word))
             else:
-                place += _PAUSE
+                self._stop(piece)
         self.index()
+
+    def _add(self, ideas: frozenset[str]) -> None:
+        self.place.append(self._next)
+        self.sentence.append(self._sentences)
+        self.opening.append(self._length < 2)
+        self.ideas.append(ideas)
+        self._next += 1
+        self._length += 1
+
+    def _stop(self, sign: str) -> None:
+        ends = sign in ".!?;\n"
+        self._next += _SENTENCE if ends and sign != "\n" and self._length > 1 else _PAUSE  # "I. Can't. Breathe."
+        if ends:
+            self._sentences += 1
+            self._length = 0
 
     def index(self) -> None:
         """Looks the ideas up anew, after some were taken away."""
@@ -304,7 +331,7 @@ _Span = tuple[int, ...]
 """The indices of the words that made up a sign, in the text's order."""
 
 
-# --- From ideas to signs --------------------------------------------------------------------------------------------------------------
+# --- From ideas to signs --------------------------------------------------------------------------
 
 _Part = frozenset[str]
 """One word of a sign: any of these ideas will do."""
@@ -319,8 +346,9 @@ class _Phrase:
     opens: bool = False
     closes: bool = False
 
+    @property
     def needs(self) -> tuple[_Part, ...]:
-        """The words without which the sign cannot stand in a text."""
+        """The words without which the phrase cannot stand in a text."""
         return self.parts
 
     def find(self, text: _Text) -> Iterator[_Span]:
@@ -353,14 +381,11 @@ class _Near:
     """Phrases close to the rarest of them, in any order."""
 
     phrases: tuple[_Phrase, ...]
-
-    def needs(self) -> tuple[_Part, ...]:
-        """The words without which the sign cannot stand in a text."""
-        return tuple(part for phrase in self.phrases for part in phrase.parts)
+    needs: tuple[_Part, ...]
 
     def find(self, text: _Text) -> Iterator[_Span]:
         """Every place of the text where the sign stands."""
-        if not text.holds(self.needs()):
+        if not text.holds(self.needs):
             return
         rarest, *others = sorted((list(phrase.find(text)) for phrase in self.phrases), key=len)
         for span in rarest:
@@ -389,10 +414,7 @@ class _Sign:
     """Terms that must all stand somewhere in the text."""
 
     terms: tuple[_Term, ...]
-
-    def needs(self) -> tuple[_Part, ...]:
-        """The words without which the sign cannot stand in a text."""
-        return tuple(part for term in self.terms for part in term.needs())
+    needs: tuple[_Part, ...]
 
 
 class _Index(Generic[_T]):
@@ -412,7 +434,8 @@ class _Index(Generic[_T]):
 
 
 def _signs(block: str) -> tuple[_Sign, ...]:
-    return tuple(_Sign(tuple(_term(term) for term in line.split("&"))) for line in _split_signs(block))
+    found = (tuple(_term(term) for term in line.split("&")) for line in _split_signs(block))
+    return tuple(_Sign(terms, tuple(part for term in terms for part in term.needs)) for terms in found)
 
 
 def _terms(block: str, gap: str = " ") -> tuple[_Term, ...]:
@@ -425,7 +448,9 @@ def _split_signs(block: str) -> list[str]:
 
 def _term(line: str, gap: str = " ") -> _Term:
     phrases = tuple(_phrase(phrase, gap) for phrase in line.split("+"))
-    return phrases[0] if len(phrases) == 1 else _Near(phrases)
+    return (
+        phrases[0] if len(phrases) == 1 else _Near(phrases, tuple(part for phrase in phrases for part in phrase.parts))
+    )
 
 
 def _phrase(line: str, gap: str) -> _Phrase:
@@ -439,7 +464,7 @@ def _phrase(line: str, gap: str) -> _Phrase:
     )
 
 
-# --- What the signs mean --------------------------------------------------------------------------------------------------------------
+# --- What the signs mean --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -475,9 +500,8 @@ class _Rules:
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         self._words = _Words(data["words"] | _roots(data), data["slips"], data["plain"], data["not-slips"])
-        joins = (re.compile(r"\b({}) +({})\b".format(*re.split(r"\s*\+\s*", pieces))) for pieces in data["joins"])
-        self._script = _Script(data["pictures"], data["endings"], tuple(joins))
-        self._harmless = _Index(_terms(data["harmless"], "-"), lambda term: term.needs())
+        self._script = _Script(data["pictures"], data["endings"], frozenset(_joins(data["joins"])))
+        self._harmless = _Index(_terms(data["harmless"], "-"), lambda term: term.needs)
         self._now = {strength: _terms(lines) for strength, lines in data["now"].items()}
         frames = {
             name: _Frame(_terms(raw["signs"]), raw["stands"], raw.get("governs", False), tuple(raw["yields"].split()))
@@ -486,7 +510,7 @@ class _Rules:
         lists = {name: tuple(frames[frame] for frame in names.split()) for name, names in data["apply"].items()}
         groups = [self._group(raw, lists) for raw in data["groups"]]
         groups.sort(key=lambda group: group.flag.level != Level.EMERGENCY)
-        self._signs = _Index([(sign, group) for group in groups for sign in group.signs], lambda pair: pair[0].needs())
+        self._signs = _Index([(sign, group) for group in groups for sign in group.signs], lambda pair: pair[0].needs)
 
     @staticmethod
     def _group(raw: Mapping[str, Any], frames: Mapping[str, tuple[_Frame, ...]]) -> _Group:
@@ -502,7 +526,7 @@ class _Rules:
 
     def check(self, text: str) -> RedFlag | None:
         """The first flag that the text reports, the most urgent level before the other."""
-        read = _Text(text, self._words, self._script)
+        read = _Text(self._script.pieces(text), self._words)
         self._drop_harmless(read)
         reading = _Reading(read, self._now)
         return next(
@@ -518,6 +542,13 @@ class _Rules:
             text.index()
 
 
+def _joins(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each first piece with each second one: "can + not|t" are two pairs."""
+    for line in lines:
+        heads, tails = (part.strip().split("|") for part in line.split("+"))
+        yield from product(heads, tails)
+
+
 def _roots(data: Mapping[str, Any]) -> dict[str, str]:
     """Roots that signs name outright ("wheez*") are ideas of their own."""
     signs = [group["signs"] for group in data["groups"]] + [frame["signs"] for frame in data["frames"].values()]
@@ -527,6 +558,7 @@ def _roots(data: Mapping[str, Any]) -> dict[str, str]:
 _ANYWHERE = ("anywhere", "treated")  # signs of now that count wherever they stand
 _DENIAL = frozenset({"denial"})
 _MILD = frozenset({"mild"})
+_OR = frozenset({"or"})
 
 
 class _Reading:
@@ -539,7 +571,7 @@ class _Reading:
 
     def reports(self, sign: _Sign, group: _Group) -> bool:
         """Whether the text reports the sign as real and present."""
-        return self._text.holds(sign.needs()) and all(
+        return self._text.holds(sign.needs) and all(
             any(self._stands(span, group) for span in term.find(self._text)) for term in sign.terms
         )
 
@@ -563,11 +595,13 @@ class _Reading:
         return sentence[span[0]] <= sentence[other[-1]] and sentence[other[0]] <= sentence[span[-1]]
 
     def _is_denied(self, span: _Span) -> bool:
-        """A negation right before the sign, or inside it without being part of it."""
-        place = self._text.place
+        """A negation right before the sign ("no pus", "no lumps or pus"), or inside it without being part of it."""
+        text = self._text
+        reach = 6 if span[0] - 1 in text.at(_OR) else 3
         return any(
-            at not in span and (span[0] < at < span[-1] or 0 < place[span[0]] - place[at] == span[0] - at < 3)
-            for at in self._text.at(_DENIAL)
+            at not in span
+            and (span[0] < at < span[-1] or 0 < text.place[span[0]] - text.place[at] == span[0] - at < reach)
+            for at in text.at(_DENIAL)
         )
 
     def _is_mild(self, span: _Span) -> bool:

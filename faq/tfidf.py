@@ -160,7 +160,7 @@ class LogisticRegression:
 
 def log_softmax(logits: Floats) -> Floats:
     """Logarithms of probabilities over the last axis."""
-    shifted = logits - logits.max(-1, keepdims=True)
+    shifted: Floats = logits - logits.max(-1, keepdims=True)
     shifted -= np.log(np.exp(shifted).sum(-1, keepdims=True))
     return shifted
 

@@ -9,7 +9,8 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Sequence
+from random import Random
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
@@ -20,7 +21,7 @@ from bot.__main__ import main
 from bot.delivery.wire import File
 from bot.store.database import Database
 from faq.content import TOPIC_IDS
-from faq.reader import Reader, Understood
+from faq.reader import Own, Reader, Understood
 from faq.redflags import Level
 
 URGENT = "help!"
@@ -32,7 +33,9 @@ class FixedReader(Reader):
     def __init__(self) -> None:
         super().__init__({}, (), default="en")
 
-    def read(self, text: str, language: str, previous_topic: str | None = None) -> Understood:
+    def read(
+        self, text: str, language: str, previous_topic: str | None = None, own: Sequence[Own] = ()
+    ) -> Understood:
         """Return how `text` is taken."""
         if self.is_urgent(text, language):
             return Understood("urgent", None, (), 1.0, language, level=Level.EMERGENCY)
@@ -91,10 +94,10 @@ class Failing:
         return self._read(work)
 
 
-def every(period: int) -> Callable[[], bool]:
-    """Return a condition that is true every `period`-th time."""
-    looks = itertools.count(1)
-    return lambda: next(looks) % period == 0
+def often(share: float, seed: int = 1) -> Callable[[], bool]:
+    """Return a condition that is true for this share of the looks at it, the same ones in each run."""
+    luck = Random(seed)  # noqa: S311  bad luck that can be repeated, nothing secret
+    return lambda: luck.random() < share
 
 
 Answer = dict[str, Any] | Exception

@@ -21,7 +21,7 @@ from bot.delivery.outbox import Claimed
 from bot.delivery.wire import Uncertain, Unsent, Wire
 from bot.store.database import Database, parse_url
 from bot.store.models import Outgoing, Patient
-from tests.quick import Answer, Failing, Scripted, Seconds, every, hurrying, refused, taken
+from tests.quick import Answer, Failing, Scripted, Seconds, hurrying, often, refused, taken
 from tests.story import MONDAY
 
 ANNA, TOM, MAYA, GROUP = 1, 2, 3, -4
@@ -607,14 +607,14 @@ async def test_a_database_that_is_gone_lets_the_program_stop_and_the_next_start_
 
 
 @pytest.mark.parametrize("committed", [False, True], ids=["undone", "done"])
-@pytest.mark.parametrize("period", [2, 3, 5])
+@pytest.mark.parametrize("share", [0.5, 0.2])
 async def test_a_failing_database_loses_nothing_and_sends_nothing_twice(
-    database: Database, clock: MovableClock, period: int, committed: bool
+    database: Database, clock: MovableClock, share: float, committed: bool
 ) -> None:
     office = Office(database, Answers(chat1=[Uncertain("HTTP 502")]), clock)
     chats = range(1, 21)
     await office.owe(*((chat_id, f"{chat_id}:{number}") for number in range(3) for chat_id in chats))
-    Failing(database, every(period), committed=committed)
+    Failing(database, often(share), committed=committed)
     async with office.open():
         await office.dispatcher.quiet()
     for chat_id in chats[1:]:

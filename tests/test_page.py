@@ -54,7 +54,7 @@ def test_a_conversation_in_the_page(page: Page, address: str) -> None:
     card.hover()
     card.get_by_role("button", name="Reply").click()
     staff.write("Please come and see us after the birth.")
-    staff.newest("Your answer is on its way")
+    staff.newest("Your answer is on its way to")
     patient.newest("Please come and see us after the birth.")
 
 

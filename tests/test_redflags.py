@@ -1,6 +1,13 @@
-"""Red flags: what frightened, tired, terse and non-native people type is caught, and what everybody else types is not."""
+"""Red flags: what frightened, tired, terse and non-native people type is caught; what everybody else types is not."""
 
+import json
 from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faq.redflags import KINDS, Level, RedFlag, check
 
 DATA = Path(__file__).parent / "data"
 
@@ -479,3 +486,234 @@ def lines(block):
 
 def table(blocks):
     return [(text, kind) for kind, block in blocks.items() for text in lines(block)]
+
+
+@pytest.mark.parametrize(("text", "kind"), table(EMERGENCIES))
+def test_an_emergency_is_called_an_emergency(text, kind):
+    flag = check(text)
+
+    assert flag is not None, f"missed ({KINDS[kind]})"
+    assert flag.level == Level.EMERGENCY
+
+
+@pytest.mark.parametrize(("text", "kind"), table(SAME_DAY))
+def test_what_should_be_seen_the_same_day_is_flagged(text, kind):
+    assert check(text) is not None, f"missed ({KINDS[kind]})"
+
+
+@pytest.mark.parametrize("text", lines(HARMLESS))
+def test_everybody_else_is_left_alone(text):
+    assert check(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [
+        ("I can't breathe", RedFlag(Level.EMERGENCY, "A")),
+        ("I've got hives on my neck", RedFlag(Level.SAME_DAY, "A")),
+        ("hives on my neck and my lips are swelling", RedFlag(Level.EMERGENCY, "A")),
+        ("double vision", RedFlag(Level.EMERGENCY, "B")),
+        ("the tip of my nose turned white", RedFlag(Level.EMERGENCY, "C")),
+        ("little blisters on my chin", RedFlag(Level.SAME_DAY, "H")),
+        ("little blisters on my chin, very painful", RedFlag(Level.EMERGENCY, "C")),
+        ("the cheek is hot and red", RedFlag(Level.SAME_DAY, "D")),
+        ("the cheek is hot and red and I have a fever", RedFlag(Level.EMERGENCY, "D+")),
+        ("the cheek is hot and red, no fever", RedFlag(Level.SAME_DAY, "D")),
+        ("an abscess on my jaw", RedFlag(Level.SAME_DAY, "E")),
+        ("the sores won't heal", RedFlag(Level.SAME_DAY, "F")),
+        ("swollen glands", RedFlag(Level.SAME_DAY, "G")),
+        ("chest pain", RedFlag(Level.EMERGENCY, "I")),
+        ("I want to die because of my face", RedFlag(Level.EMERGENCY, "J")),
+        ("pus since yesterday. And now I can't breathe", RedFlag(Level.EMERGENCY, "A")),
+    ],
+)
+def test_the_most_urgent_sign_decides(text, flag):
+    assert check(text) == flag
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "it's not that I can't breathe, it's just hard",
+        "my face isn't swollen but I can't swallow",
+        "no rash, no fever, but I can't see on the left",
+        "no trouble breathing yet, but my tongue is swelling",
+    ],
+)
+def test_a_negation_does_not_switch_an_emergency_off(text):
+    assert check(text) == RedFlag(Level.EMERGENCY, "A") or check(text) == RedFlag(Level.EMERGENCY, "B")
+
+
+@pytest.mark.parametrize(
+    ("reassuring", "flagged"),
+    [
+        ("no pus, no redness, all fine", "pus, redness, not fine"),
+        ("I don't have any lumps or pus", "I have lumps and pus"),
+        ("the redness isn't spreading", "the redness is spreading"),
+        ("it was hot and red but it is fine now", "it was fine but it is hot and red now"),
+        ("the swelling has gone down", "the swelling hasn't gone down"),
+    ],
+)
+def test_plain_reassurance_takes_a_same_day_flag_back(reassuring, flagged):
+    assert check(reassuring) is None
+    assert check(flagged) is not None
+
+
+@pytest.mark.parametrize(
+    ("hypothetical", "real"),
+    [
+        ("what if my lips swell?", "what if it's an allergy, my lips are huge"),
+        ("can you go blind from this?", "can you call me? I've gone blind in one eye"),
+        ("is there a risk of anaphylaxis?", "is there a risk I'm having anaphylaxis right now"),
+        ("do people faint?", "do people faint? I'm about to faint"),
+        ("can it cause an infection?", "can it cause an infection? my cheek is hot and red since this morning"),
+        ("what should I do if I get a fever?", "what should I do, my cheek is infected and I've got a fever"),
+        ("I read that people went blind", "I read about people going blind and now everything is blurry"),
+        (
+            "ten years ago I had an anaphylactic shock",
+            "I had an anaphylactic shock ten years ago and it's happening again",
+        ),
+        ("my friend had necrosis, could that happen?", "my friend had the injections and she can't breathe"),
+        ("I faint at the sight of needles", "I faint at the sight of needles and now I'm about to faint again"),
+        ("I sometimes get cold sores", "I sometimes get cold sores and there's one now"),
+        ("can you treat bumpy skin?", "my face is bumpy since the treatment"),
+    ],
+)
+def test_a_hypothesis_a_question_or_an_old_story_is_no_flag_unless_it_is_happening_now(hypothetical, real):
+    assert check(hypothetical) is None
+    assert check(real) is not None
+
+
+@pytest.mark.parametrize(
+    "text", ["is it normal that I can't breathe?", "is it ok that my lip turned white", "am I supposed to see double?"]
+)
+def test_asking_whether_it_is_normal_is_a_report(text):
+    flag = check(text)
+
+    assert flag is not None
+    assert flag.level == Level.EMERGENCY
+
+
+DISGUISES = {
+    "capitals": str.upper,
+    "run together": lambda text: text.replace(" ", ""),
+    "spelled out": lambda text: " ".join(text.replace(" ", "")),
+    "curly apostrophe": lambda text: text.replace("'", "’"),
+    "backtick": lambda text: text.replace("'", "`"),
+    "no apostrophe": lambda text: text.replace("'", ""),
+    "apostrophe apart": lambda text: text.replace("'", " "),
+    "emoji": lambda text: "😭😭 " + text.replace(" ", " 🙏 ", 1) + " 💉😱",
+    "zero width": "\u200b".join,
+    "right to left": lambda text: f"\u202e\u2066{text}\u2069\u202c",
+    "soft hyphen": lambda text: text.replace("a", "a\u00ad"),
+    "accents": lambda text: text.replace("e", "é").replace("a", "à"),
+    "wide letters": lambda text: "".join(chr(ord(c) + 0xFEE0) if c.isalpha() else c for c in text),
+    "repeated letters": lambda text: "".join(c * 4 if c in "aeiou" else c for c in text),
+    "one word a line": lambda text: text.replace(" ", "\n"),
+    "one word a sentence": lambda text: text.replace(" ", ". "),
+    "dots": lambda text: text.replace(" ", "... "),
+    "shouting": lambda text: text + "!!!!! ???? HELP",
+    "in a longer message": lambda text: (
+        f"Dear team, I hope you are well. My second session was on Friday. {text}. Bye, Anna"
+    ),
+}
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+@pytest.mark.parametrize("text", ["I can't breathe", "can't swallow", "lips are swelling", "my skin turned black"])
+def test_the_way_of_typing_does_not_matter(text, disguise):
+    flag = check(DISGUISES[disguise](text))
+
+    assert flag is not None
+    assert flag.level == Level.EMERGENCY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cant brethe", "cnt breath", "cannot braethe", "can not breeth", "cant breahte", "cant beathe",
+        "cant breathw", "canot breathe", "thraot closing", "throt closing", "throat closng", "swolen tounge",
+        "tongue swoolen", "lips sweling up", "blury vison", "blurrd vision in one eye", "my eye is blured",
+        "anaphilaxis", "anaphalactic shock", "alergic reaction", "im feinting", "colapsed", "siezure",
+        "he is unconcious", "ambulence please", "fevr and red skin", "shiverring badly", "vomitting",
+        "skin turned wite", "necrossis", "mottld skin", "unberable pain", "excrutiating pain",
+    ],
+)  # fmt: skip
+def test_slips_of_the_thumb_are_forgiven_in_emergencies(text):
+    flag = check(text)
+
+    assert flag is not None
+    assert flag.level == Level.EMERGENCY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "breast", "bread", "threat", "version", "smell", "spell", "shell", "number", "numbers", "hearing", "horse",
+        "needed", "push", "plus", "cellulite", "lipstick", "eyebrow", "breathtaking", "another", "office", "shoes",
+        "slots", "wheels", "chilli", "tone",
+    ],
+)  # fmt: skip
+def test_other_words_are_not_taken_for_slips(text):
+    assert check(f"my {text} is turning red") is None or "red" in text
+    assert check(f"I can't {text}") is None
+
+
+def test_another_language_is_read_besides_english():
+    assert check("I can't breathe", language="pl") == RedFlag(Level.EMERGENCY, "A")
+    assert check("I can't breathe", language="") == RedFlag(Level.EMERGENCY, "A")
+    assert check("I can't breathe", language="../../etc") == RedFlag(Level.EMERGENCY, "A")
+    assert check("how much is it?", language="pl-PL") is None
+
+
+FRAGMENTS = [". ", ", ", "\n", "what if", "years ago", "no", "😭"]
+WORDS = [*sorted({word for text, _ in table(EMERGENCIES) for word in text.split()}), *FRAGMENTS]
+
+
+@given(st.text(max_size=300) | st.lists(st.sampled_from(WORDS), max_size=80).map(" ".join))
+@settings(max_examples=400, deadline=None)
+def test_no_text_raises(text):
+    flag = check(text)
+
+    assert flag is None or flag.kind in KINDS
+
+
+@given(st.sampled_from(lines(EMERGENCIES["A"])), st.text(max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_what_stands_on_other_lines_does_not_hide_an_emergency(text, around):
+    before = around.replace("\n", " ")
+
+    assert check(f"{before}\n\n{text}") is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", ".", "\u200b", "\ud800", "\x00", "a" * 4096, "lip " * 1024, "can't " * 700, "🫠" * 2048, "a " * 2048],
+)
+def test_odd_texts_are_no_flags(text):
+    assert check(text) is None
+
+
+def load(name):
+    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def test_exam_red_flags_written_apart_from_the_patterns():
+    rows = load("red_flags.jsonl")
+    found = [(row, check(row["text"])) for row in rows]
+    missed = [row["text"] for row, flag in found if flag is None]
+    urgent = [(row, flag) for row, flag in found if row["level"] == Level.EMERGENCY]
+    graded_down = [row["text"] for row, flag in urgent if flag is None or flag.level != Level.EMERGENCY]
+    recall = 1 - len(missed) / len(rows)
+    graded = 1 - len(graded_down) / len(urgent)
+
+    assert recall >= 0.99, f"recall {recall:.2%} of {len(rows)}; missed: {missed}"
+    assert graded >= 0.97, f"emergencies called so {graded:.2%} of {len(urgent)}; not: {graded_down}"
+
+
+def test_exam_messages_that_are_no_red_flags():
+    rows = load("not_red_flags.jsonl")
+    flagged = [row["text"] for row in rows if check(row["text"])]
+    rate = len(flagged) / len(rows)
+
+    assert rate <= 0.03, f"false alarms {rate:.2%} of {len(rows)}: {flagged}"

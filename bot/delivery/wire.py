@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
+import yarl
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 25.0
+FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class WireError(Exception):
@@ -82,8 +84,10 @@ class HttpTransport:
     ) -> tuple[int, bytes]:
         """Carry one request."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=seconds)
+        form = _form(params, files)
+        headers = FORM_HEADERS if isinstance(form, bytes) else None  # a form with files names its own boundary
         try:
-            async with self._open().post(self._root + method, data=_form(params, files), timeout=timeout) as answer:
+            async with self._open().post(self._root + method, data=form, headers=headers, timeout=timeout) as answer:
                 return answer.status, await answer.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise Unsent(type(error).__name__) from None
@@ -102,14 +106,14 @@ class HttpTransport:
         return self._session
 
 
-def _form(params: Mapping[str, Any], files: Mapping[str, File]) -> dict[str, str] | aiohttp.FormData:
+def _form(params: Mapping[str, Any], files: Mapping[str, File]) -> bytes | aiohttp.FormData:
     fields = {
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for name, value in params.items()
         if value is not None
     }
-    if not files:
-        return fields
+    if not files:  # quoted in C: aiohttp's own way takes a good part of a request's time for a long text
+        return yarl.URL.build(query=fields).raw_query_string.encode()
     form = aiohttp.FormData(fields)
     for name, file in files.items():
         form.add_field(name, file.content, filename=file.name, content_type=file.mime)

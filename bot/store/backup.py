@@ -30,6 +30,7 @@ def backup(database: Path, target: Path) -> None:
     try:
         with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy)  # the backup API sees the write-ahead log, which a copied file would miss
+            copy.execute("PRAGMA journal_mode=DELETE")  # a backup is one file, and reading it makes no other
     except sqlite3.Error as error:
         target.unlink()
         raise StoreError(f"{database} cannot be copied to {target}: {error}") from error

@@ -131,11 +131,14 @@ async def test_a_question_goes_to_staff_and_their_reply_comes_back(story: Story)
     card = story.shown(story.group.id)
     assert card["text"] == (
         "Question from Anna Nowak\n\nI am pregnant, may I have it?\n\n"
-        "Reply to this message, and your answer goes to the patient."
+        "Reply to this message, and your answer goes to the patient.\n\n⏳ Waiting for an answer"
     )
     noted = await story.say(story.maya, "Please <b>come</b> & see us.", chat=story.group, reply_to=card["message_id"])
-    assert noted == ["Your answer is on its way to Anna Nowak."]
-    assert story.shown(story.anna.id)["text"] == "Linden Skin Clinic answers:\nPlease <b>come</b> & see us."
+    assert noted == [
+        "Your answer is on its way to Anna Nowak. "
+        "You are talking now: what they write comes here, and replies go to them."
+    ]
+    assert "Linden Skin Clinic answers:\nPlease <b>come</b> & see us." in story.since(story.anna.id, 0)
 
     note = await story.tap(story.anna, "Ask the clinic")
     assert note is not None
@@ -144,7 +147,7 @@ async def test_a_question_goes_to_staff_and_their_reply_comes_back(story: Story)
     trail = await story.app.database.read(lambda session: session.scalars(select(Audit)).all())
     assert [(one.actor, one.action, one.before, one.after) for one in trail] == [
         (None, "staff group", None, str(story.group.id)),
-        (story.maya.id, "enquiry answered", "waiting", "answered"),
+        (story.maya.id, "enquiry talking", "waiting", "talking"),
     ]
 
 
@@ -164,7 +167,7 @@ async def test_a_red_flag_gets_the_fixed_text_and_alerts_staff(story: Story) -> 
     alert = story.shown(story.group.id)
     assert alert["text"].startswith("🔴 Possible emergency: Anna Nowak")
     await story.say(story.priya, "We are calling you.", chat=story.group, reply_to=alert["message_id"])
-    assert story.shown(story.anna.id)["text"].endswith("We are calling you.")
+    assert "Linden Skin Clinic answers:\nWe are calling you." in story.since(story.anna.id, 0)
 
 
 async def test_without_a_staff_group_the_patient_is_told_to_call(unstaffed: Story) -> None:
@@ -203,7 +206,7 @@ async def test_commands_are_known_to_telegram(story: Story) -> None:
         scope: [one["command"] for one in commands] for (scope, _), commands in story.telegram.commands.items()
     } == {
         "all_private_chats": ["menu", "contact", "privacy", "help"],
-        "all_group_chats": ["help"],
+        "all_group_chats": ["gaps", "help"],
     }
 
 
