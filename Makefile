@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8090
 
-.PHONY: demo test lint types tests bench bench-faq wording clean
+.PHONY: demo test lint types tests bench bench-faq wording picture clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mesobot demo --port $(PORT)
@@ -32,6 +32,9 @@ bench-faq: $(VENV)/.installed-dev
 
 wording: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.test_wording
+
+picture: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.picture
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "mesobot needs Python 3.11 or newer: install it (Debian: apt install python3 python3-venv)"; exit 1; }

@@ -121,7 +121,7 @@ class Topic:
         if any(not values.get(name) for name in self.placeholders & BLOCKS):
             return None
         short, more = (_PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), part) for part in self.parts)
-        return f"{short}\n\n<blockquote expandable>{more}</blockquote>" if more else short
+        return f"{short}\n<blockquote expandable>{more}</blockquote>" if more else short
 
 
 @dataclass(frozen=True)

@@ -11,26 +11,20 @@ RELAYED_SHOWN = 3900
 
 def enquiry(say: Speech, name: str, question: str) -> str:
     """Show a patient's question; a reply to this card reaches the patient."""
-    shown = question if len(question) <= QUESTION_SHOWN else question[:QUESTION_SHOWN] + "…"
-    return "\n\n".join(
-        (
-            say._("<b>Question from {name}</b>").format(name=escape(name)),
-            f"<blockquote>{escape(shown)}</blockquote>",
-            say._("Reply to this message, and your answer goes to the patient."),
-        )
-    )
+    head = say._("<b>Question from {name}</b>").format(name=escape(name))
+    return _quoting(head, question, say._("Reply to this message, and your answer goes to the patient."))
 
 
 def urgent(say: Speech, name: str, question: str) -> str:
     """Alert staff to a message that may be an emergency."""
+    head = say._("🔴 <b>Possible emergency: {name}</b>").format(name=escape(name))
+    told = say._("The patient was told to call. Please contact them now; a reply to this message reaches them.")
+    return _quoting(head, question, told)
+
+
+def _quoting(head: str, question: str, rest: str) -> str:
     shown = question if len(question) <= QUESTION_SHOWN else question[:QUESTION_SHOWN] + "…"
-    return "\n\n".join(
-        (
-            say._("🔴 <b>Possible emergency: {name}</b>").format(name=escape(name)),
-            f"<blockquote>{escape(shown)}</blockquote>",
-            say._("The patient was told to call. Please contact them now; a reply to this message reaches them."),
-        )
-    )
+    return f"{head}\n<blockquote>{escape(shown)}</blockquote>\n{rest}"
 
 
 def relayed(say: Speech, name: str, text: str) -> str:

@@ -130,7 +130,7 @@ async def test_a_question_goes_to_staff_and_their_reply_comes_back(story: Story)
     )
     card = story.shown(story.group.id)
     assert card["text"] == (
-        "Question from Anna Nowak\n\nI am pregnant, may I have it?\n\n"
+        "Question from Anna Nowak\nI am pregnant, may I have it?\n"
         "Reply to this message, and your answer goes to the patient.\n\n⏳ Waiting for an answer"
     )
     noted = await story.say(story.maya, "Please <b>come</b> & see us.", chat=story.group, reply_to=card["message_id"])
