@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = args.command
     try:
-        return command(args)
+        status = command(args)
+        sys.stdout.flush()  # here, where a reader that went away can be met
+        return status
     except MesobotError as error:
         print(f"mesobot: {error}", file=sys.stderr)
         return 2

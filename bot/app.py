@@ -166,14 +166,14 @@ class App:
             self._sweep, "interval", hours=1, coalesce=True, max_instances=1, misfire_grace_time=None
         )
         self._scheduler.add_job(
-            self._make_rounds,
+            self._tick,
             "interval",
             seconds=ROUND_SECONDS,
             coalesce=True,
             max_instances=1,
             misfire_grace_time=None,
         )
-        self.clock.on_move(self._clock_moved)
+        self.clock.on_move(self._begin_rounds)
         self._scheduler.start()
         self._tasks.append(asyncio.create_task(self.dispatcher.run()))
         for kept in await self.database.read(inbox.unfinished):
@@ -221,6 +221,7 @@ class App:
         await asyncio.gather(*self._tasks[1:], return_exceptions=True)
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+        await asyncio.gather(*self._rounds)
         await self._lanes.stop()
         await self._flush()
         self.dispatcher.stop()
@@ -316,6 +317,7 @@ class App:
             self._note_handled(kept.update_id)
             return False
         if is_passing(error):
+            self.dispatcher.wake()  # it may have been committed all the same
             return True
         try:
             return await self.database.transaction(lambda session: self._put_aside(session, kept, error))
@@ -363,7 +365,11 @@ class App:
         found = await self.database.read(lambda session: (outbox.next_due(session), enquiries.next_due(session)))
         return min((due for due in found if due is not None), default=None)
 
-    def _clock_moved(self) -> None:
+    async def _tick(self) -> None:
+        self._begin_rounds()
+
+    def _begin_rounds(self) -> None:
+        """Start a round that `stop` waits for; the scheduler would break off its own."""
         task = asyncio.ensure_future(self._make_rounds())
         self._rounds.add(task)
         task.add_done_callback(self._rounds.discard)

@@ -309,7 +309,7 @@ class Dispatcher:
         if refusal.retry_after is not None or refusal.code == 429:
             self._limiter.flooded(row.chat_id, float(refusal.retry_after or 1))
             return NotYet()
-        if refusal.migrate_to is not None:
+        if refusal.migrate_to is not None and row.chat_id < 0:  # else it is a copy's origin that was upgraded
             return Moved(refusal.migrate_to)
         if refusal.code in (401, 404):
             log.critical("telegram.token_refused", advice="ask @BotFather for the token and set MESOBOT_TOKEN")
@@ -317,7 +317,8 @@ class Dispatcher:
             return NotYet()
         if "message is not modified" in text:
             return Sent(row.params.get("message_id"))
-        if refusal.code == 403 or any(reason in text for reason in UNREACHABLE):
+        closed = row.method not in outbox.REPEATABLE and any(reason in text for reason in UNREACHABLE)
+        if refusal.code == 403 or closed:
             say = log.error if row.chat_id < 0 else log.info  # a patient may leave, the staff's group should not
             say("outbox.unreachable", row=row.id, chat=row.chat_id, code=refusal.code)
             return Unreachable(refusal.description)
@@ -340,7 +341,7 @@ class Dispatcher:
                     if row.chat_id > 0:
                         self._alarm(session, row)
                 case Moved(chat_id):
-                    outbox.move(session, row.chat_id, chat_id)
+                    outbox.move(session, row.chat_id, chat_id, now)
                     self._on_moved(session, row.chat_id, chat_id)
                 case NotYet():
                     outbox.put_back(session, row.id)
@@ -352,9 +353,10 @@ class Dispatcher:
         log.info("outbox.unknown", row=row.id, kind=row.kind.value, repeated=again)
 
     def _alarm(self, session: Session, row: Claimed) -> None:
-        """Tell staff that somebody does not get a message."""
+        """Tell staff that somebody does not get a message; that such an alarm does not arrive is not told again."""
         staff = self._staff_chat(session)
-        if staff is None or row.kind is Kind.STAFF or row.method in outbox.REPEATABLE:
+        is_note = row.kind is Kind.STAFF and row.subject is None
+        if staff is None or is_note or row.method in outbox.REPEATABLE:
             return
         outbox.post(session, Message(staff, self._voice.alarm(row.id), kind=Kind.STAFF), now=self._clock.now())
 

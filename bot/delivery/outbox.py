@@ -197,24 +197,35 @@ def unknown(session: Session, row: Claimed, repeat_mark: str, now: datetime) -> 
     params = dict(row.params)
     if "text" in params:
         params["text"] = _marked(params["text"], repeat_mark)
+    else:  # a copy has no words of its own to put the mark before
+        mark = {"chat_id": row.chat_id, "text": f"<i>{repeat_mark}</i>", "parse_mode": "HTML"}
+        _repeat(session, original, "sendMessage", mark, now, places=2)
+    _repeat(session, original, row.method, params, now, places=1)
+    return True
+
+
+def _repeat(
+    session: Session, original: Outgoing, method: str, params: dict[str, Any], now: datetime, *, places: int
+) -> None:
+    """Owe `params` so many `places` before what was owed in the same instant as `original`: nothing overtakes it."""
     session.add(
         Outgoing(
-            chat_id=row.chat_id,
-            kind=row.kind,
-            method=row.method,
+            chat_id=original.chat_id,
+            kind=original.kind,
+            method=method,
             params=params,
-            language=row.language,
-            subject=row.subject,
+            language=original.language,
+            subject=original.subject,
+            source=original.source if method == original.method else None,
             urgency=original.urgency,
-            due_at=row.due_at - timedelta(microseconds=1),  # its old place: before what was owed in the same instant
+            due_at=original.due_at - timedelta(microseconds=places),
             valid_until=original.valid_until,
             state="pending",
             created_at=now,
-            repeats=row.id,
+            repeats=original.id,
         )
     )
     session.info[OWED] = True
-    return True
 
 
 def reclaim(session: Session, busy: Collection[int]) -> None:
@@ -259,15 +270,19 @@ def unpark(session: Session, chat_id: int, now: datetime) -> None:
         session.info[OWED] = True
 
 
-def move(session: Session, old_chat_id: int, new_chat_id: int) -> None:
-    """Redirect what is owed to a group that Telegram upgraded to a supergroup."""
-    session.execute(
-        update(Outgoing)
-        .where(Outgoing.chat_id == old_chat_id, Outgoing.state.in_(("pending", "sending")))
-        .values(chat_id=new_chat_id, params=Outgoing.params, state="pending")
-    )
-    for row in session.scalars(select(Outgoing).where(Outgoing.chat_id == new_chat_id, Outgoing.state == "pending")):
-        row.params = {**row.params, "chat_id": new_chat_id}
+def move(session: Session, old_chat_id: int, new_chat_id: int, now: datetime) -> None:
+    """Redirect what is owed to a group that Telegram upgraded to a supergroup.
+
+    Message ids start anew there, so what names one would change, or answer, a message that it never meant.
+    """
+    owed = select(Outgoing).where(Outgoing.chat_id == old_chat_id, Outgoing.state.in_(("pending", "sending")))
+    for row in session.scalars(owed):
+        if row.method in REPEATABLE:
+            row.state, row.settled_at, row.error = "failed", now, "the group has a new id"
+            continue
+        row.chat_id, row.state = new_chat_id, "pending"
+        kept = {name: value for name, value in row.params.items() if name != "reply_parameters"}
+        row.params = {**kept, "chat_id": new_chat_id}
     session.info[OWED] = True
 
 
@@ -278,12 +293,6 @@ def about(session: Session, chat_id: int, message_id: int) -> str | None:
     )
 
 
-def _marked(text: str, mark: str) -> str:
-    marked = f"<i>{mark}</i>\n{text}"
-    try:
-        return marked if length(parse(marked).text) <= TEXT_LIMIT else SHORT_MARK + text
-    except MarkupError:
-        return marked  # Telegram says no to it either way
 def card(session: Session, chat_id: int, subject: str) -> int | None:
     """Return the first message about `subject` that the bot sent to `chat_id`, if it arrived."""
     return session.scalar(
@@ -311,6 +320,14 @@ def prune(session: Session, before: datetime) -> int:
         delete(Outgoing).where(Outgoing.settled_at < before, Outgoing.state.not_in(("pending", "sending")))
     )
     return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it, the declared type does not
+
+
+def _marked(text: str, mark: str) -> str:
+    marked = f"<i>{mark}</i>\n{text}"
+    try:
+        return marked if length(parse(marked).text) <= TEXT_LIMIT else SHORT_MARK + text
+    except MarkupError:
+        return marked  # Telegram says no to it either way
 
 
 def _claimed(row: Row[Any]) -> Claimed:

@@ -192,7 +192,8 @@ class People(World):
         """
         user, chat = self.user(user_id), self.chats[chat_id]
         tap = Tap(str(next(self._tap_ids)), self.now())
-        self._taps = {number: old for number, old in self._taps.items() if self._is_open(old)}
+        while self._taps and not self._is_open(next(iter(self._taps.values()))):
+            del self._taps[next(iter(self._taps))]  # the oldest come first; looking at all of them would add up
         self._taps[tap.id] = tap
         message = chat.messages.get(message_id)
         if message is None:
