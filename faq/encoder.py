@@ -87,7 +87,7 @@ def _is_chinese(c: str) -> bool:
 
 
 class MiniLM:
-    """The packaged encoder: vectors of 384 numbers and length one, whose dot product is the likeness of two texts."""
+    """The packaged encoder: two vectors of 384 numbers and length one for each text."""
 
     def __init__(self, session: Any, tokeniser: WordPiece, name: str) -> None:
         self._session = session
@@ -115,16 +115,17 @@ class MiniLM:
             raise EncoderUnavailable("the model file is damaged or of another version") from error
         return cls(session, WordPiece(vocabulary(folder)), blake2b(weights, digest_size=8).hexdigest())
 
-    def encode(self, texts: Sequence[str], output: str = "vector") -> Floats:
-        """Shape (texts, 384): the mean of the last three layers, or with "sentence" the original's own vectors."""
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Shape (texts, 2, 384): all-MiniLM-L6-v2's own sentence vector, and the mean of its last three layers."""
         ids = [self._tokeniser.ids(text) for text in texts]
-        vectors = np.empty((len(texts), 384), np.float32)
+        vectors = np.empty((len(texts), 2, 384), np.float32)
         by_length = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         start = 0
         while start < len(by_length):  # equal lengths run together, so that the model needs no padding
             length = len(ids[by_length[start]])
             batch = [i for i in by_length[start : start + _BATCH] if len(ids[i]) == length]
-            vectors[batch] = self._session.run([output], {"ids": np.array([ids[i] for i in batch], np.int64)})[0]
+            tokens = {"ids": np.array([ids[i] for i in batch], np.int64)}
+            vectors[batch] = np.stack(self._session.run(["sentence", "likeness"], tokens), axis=1)
             start += len(batch)
         return vectors
 
@@ -152,14 +153,14 @@ class Recalled:
         self._stored = len(self._rows)
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """Shape (texts, 384), rounded to a byte and scaled to length one again."""
+        """Shape (texts, 2, 384), rounded to a byte and scaled to length one again."""
         new = [text for text in dict.fromkeys(texts) if _key(text) not in self._rows]
         if new:
             vectors = self._encoder.encode(new)
-            whole = np.round(vectors * (127 / np.abs(vectors).max(1, keepdims=True))).astype(np.int8)
+            whole = np.round(vectors * (127 / np.abs(vectors).max(-1, keepdims=True))).astype(np.int8)
             self._rows |= {_key(text): row for text, row in zip(new, whole, strict=True)}
         rows = np.stack([self._rows[_key(text)] for text in texts]).astype(np.float32)
-        unit: Floats = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        unit: Floats = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
         return unit
 
     def save(self) -> None:

@@ -187,9 +187,8 @@ def ask(questions: Sequence[Question], matcher: Matcher, *, show: bool) -> None:
         topical = [one for one in chosen if one.question.label[1] not in (None, "contraindications")]
         say(f"{name}: {len(chosen)} questions")
         say(f"  right route and topic (likeliest class)  {_share([o.question.is_met(o.best) for o in chosen]):6.1%}")
-        say(
-            f"  right topic among three                  {_share([o.question.is_among(o.offered) for o in topical]):6.1%}"
-        )
+        among = _share([one.question.is_among(one.offered) for one in topical])
+        say(f"  right topic among three                  {among:6.1%}")
         for what, group in (("certain", certain), ("answered", answered)):
             wrong = _share([not one.question.is_met(one.taken) for one in group])
             say(f"  {what:8} {len(group) / len(chosen):6.1%}, wrong of these      {wrong:6.1%}")

@@ -1,12 +1,13 @@
 """Which topic a patient asks about, and how sure that is.
 
 Recipe: three opinions are fused, ``softmax(.3 log p_ngrams + .5 log p_encoder + .2 log p_neighbours)``. The first two
-are logistic regressions over the content's phrasings, on n-grams and on sentence vectors of all-MiniLM-L6-v2; the
-third is the share of each class among the nearest phrasings. The winner's share times its likeness to the nearest
-phrasing of its class is the raw score; a curve fitted by cross-validation turns it into the probability of being
-right. Below the threshold the answer is "did you mean" or a person, never a guess. Spelling is repaired before, and
-what a text says that it does not ask is left out; personal medical questions go to staff whatever the scores. Without
-the encoder's file the n-grams work alone, with a curve of their own.
+are logistic regressions over the content's phrasings, on n-grams and on sentence vectors of all-MiniLM-L6-v2; the third
+is the share of each class among the nearest phrasings. The winner's share times its likeness to the nearest phrasing of
+its class is the raw score; a curve fitted by cross-validation turns it into the probability of being right. Where
+classes have fewer than 40 phrasings, neighbours say nothing new: then it is ``softmax(.35 log p_ngrams + .65 log
+p_encoder)`` times the likeness squared. Below the threshold the answer is "did you mean" or a person, never a guess.
+Spelling is repaired before, and what a text says that it does not ask is left out; personal medical questions go to
+staff whatever the scores. Without the encoder's file the n-grams work alone, with a curve of their own.
 
 ``python -m faq.evaluate`` prints the measured figures, and writes the curves and thresholds to ``thresholds.json``.
 """
@@ -41,7 +42,7 @@ VECTORS, HEADS = "vectors.npz", "heads.npz"
 THRESHOLDS = Path(__file__).parent / "thresholds.json"
 RECIPE = 1
 """To be raised with every change that makes kept classifiers wrong."""
-_TEMPERATURE = 0.02
+_TEMPERATURE, _RICH = 0.02, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Match:
 
 
 class Encoder(Protocol):
-    """Turns texts into vectors of length one whose dot product is their likeness."""
+    """Turns texts into vectors of length one."""
 
     @property
     def name(self) -> str:
@@ -80,7 +81,7 @@ class Encoder(Protocol):
         """English words that need no repair."""
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """Shape (texts, numbers)."""
+        """Shape (texts, 2, numbers): a vector to classify by, and one whose dot product is the likeness of texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +126,18 @@ class Evidence:
     encoder: Floats | None
     neighbours: Floats
     likeness: Floats
+    rich: bool
+    """There are so many phrasings a class that the nearest ones are an opinion of their own."""
 
     def scores(self) -> Floats:
         """Raw scores from 0 to 1: the fused share times the likeness."""
         if self.encoder is None:
             fused = 0.7 * self.ngrams + 0.3 * self.neighbours
-        else:
+        elif self.rich:
             fused = 0.3 * self.ngrams + 0.5 * self.encoder + 0.2 * self.neighbours
-        scores: Floats = np.exp(log_softmax(fused)) * self.likeness
+        else:
+            fused = 0.35 * self.ngrams + 0.65 * self.encoder
+        scores: Floats = np.exp(log_softmax(fused)) * self.likeness ** (1 if self.rich else 2)
         return scores
 
 
@@ -176,7 +181,9 @@ class Matcher:
         self._encoder = encoder
         texts = [self.read(p.text) for p in ordered]
         self._ngrams = Ngrams.fit(texts)
-        self._phrases = encoder.encode(texts) if encoder else _unit(self._ngrams.transform(texts))
+        vectors = encoder.encode(texts) if encoder else _unit(self._ngrams.transform(texts))[:, None]
+        self._phrases = np.ascontiguousarray(vectors[:, -1])
+        self._rich = bool(np.median(np.bincount(y)) >= _RICH)
         self.fingerprint = _fingerprint(ordered, texts, encoder)
         kept = _read_heads(heads, self.fingerprint)
         self._on_vectors: LogisticRegression | None = None
@@ -185,7 +192,7 @@ class Matcher:
         else:
             self._on_ngrams = LogisticRegression.fit(self._ngrams.transform(texts), y, c=10, steps=30)
             if encoder:
-                self._on_vectors = LogisticRegression.fit(self._phrases, y, c=10, steps=60)
+                self._on_vectors = LogisticRegression.fit(np.ascontiguousarray(vectors[:, 0]), y, c=30, steps=60)
 
     @classmethod
     def fit(
@@ -230,21 +237,21 @@ class Matcher:
     def vectors(self, texts: Sequence[str]) -> Floats:
         """Vectors of length one, shape (texts, numbers): the dot product of two rows is the likeness of the texts."""
         read = [self.read(text) for text in texts]
-        return self._encoder.encode(read) if self._encoder else _unit(self._ngrams.transform(read))
+        return self._encoder.encode(read)[:, -1] if self._encoder else _unit(self._ngrams.transform(read))
 
     def weigh(self, texts: Sequence[str]) -> Evidence:
         """The opinions on texts that ``read`` has prepared."""
         grams = self._ngrams.transform(texts)
-        vectors = self._encoder.encode(texts) if self._encoder else _unit(grams)
-        like = np.einsum(
-            "ij,kj->ik", vectors, self._phrases
-        )  # not BLAS, whose threads would fight over the cores for one question
+        vectors = self._encoder.encode(texts) if self._encoder else _unit(grams)[:, None]
+        # not BLAS, whose threads would fight over the cores for one question
+        like = np.einsum("ij,kj->ik", vectors[:, -1], self._phrases)
         near = np.add.reduceat(np.exp((like - 1) / _TEMPERATURE), self._starts, axis=1)
         return Evidence(
             self._on_ngrams.log_probabilities(grams),
-            self._on_vectors.log_probabilities(vectors) if self._on_vectors else None,
+            self._on_vectors.log_probabilities(vectors[:, 0]) if self._on_vectors else None,
             np.log(near / near.sum(1, keepdims=True).clip(1e-30) + 1e-6),
             np.maximum.reduceat(like, self._starts, axis=1).clip(0, 1),
+            self._rich,
         )
 
     def judge(self, texts: Sequence[str]) -> list[Verdict]:

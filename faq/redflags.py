@@ -41,6 +41,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from itertools import product
 from typing import Any, Generic, TypeVar
 
@@ -66,7 +67,7 @@ KINDS: Mapping[str, str] = {
 _T = TypeVar("_T")
 _REACH = 12  # words between a sign and a frame that bears on it
 _NEAR = 6  # words between a sign and what says that it is happening now
-_WIDE = 5  # words across which "a + b" still belong together
+_WIDE = 6  # words across which "a + b" still belong together
 _GAPS = {"-": 0, " ": 2, "..": 6}  # words that may stand between two parts of a sequence
 _SENTENCE, _PAUSE = 3, 1  # a full stop is as far as three words, a comma as one
 
@@ -100,7 +101,7 @@ def _sets(language: str) -> "list[_Rules]":
     return [_rules("en")] if code in ("en", "") or not _file(code).is_file() else [_rules("en"), _rules(code)]
 
 
-def _file(code: str) -> Any:  # a Traversable, whose home moved between Python 3.11 and 3.14
+def _file(code: str) -> Traversable:
     return resources.files("faq") / "content" / (code if code.isalpha() else "en") / "redflags.yaml"
 
 
@@ -116,6 +117,7 @@ _QUOTES = str.maketrans(dict.fromkeys("`´‘’ʼ′ʹ＇", "'"))
 _RUNS = re.compile(r"(.)\1+")
 _LONG_RUNS = re.compile(r"(.)\1{2,}")
 _SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ \t]+[^\W\d_]){3,}(?![^\W_])")
+_NO_SLIP = 9
 _LEET = str.maketrans("0134578@$", "oieastbas")
 
 
@@ -164,16 +166,18 @@ class _Script:
 class _Words:
     """What words mean: each is mapped to the ideas it stands for."""
 
-    def __init__(self, ideas: Mapping[str, str], slips: str, plain: str, right: str) -> None:
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        ideas: dict[str, str] = data["words"] | _literals(data)
         self._whole: dict[str, set[str]] = {}
         self._roots: dict[str, set[str]] = {}
         for idea, forms in ideas.items():
             for form in _expand(forms, ideas):
                 (self._roots if form.endswith("*") else self._whole).setdefault(form.rstrip("*"), set()).add(idea)
-        self._glue = set(plain.split())
-        self._right = set(right.split()) | self._glue
+        self._glue = set(data["plain"].split())
+        self._right = set(data["not-slips"].split()) | self._glue
+        self._tails: dict[str, str] = data["tails"]
         self._slips: dict[str, list[str]] = {}
-        forgiven = {form for idea in slips.split() for form in _expand(ideas[idea], ideas) if len(form) > 4}
+        forgiven = {form for idea in data["slips"].split() for form in _expand(ideas[idea], ideas) if len(form) > 4}
         for word in sorted(forgiven):
             for key in _deletions(word):
                 self._slips.setdefault(key, []).append(word)
@@ -184,13 +188,14 @@ class _Words:
         """The ideas of a word as it was typed, slips of the thumb forgiven; always holds the word itself."""
         if (ideas := self._exact(word)) or word in self._right:
             return frozenset({word} | ideas)
-        for form in _respelled(word):
+        for form in self._respelled(word):
             if ideas := self._exact(form):
                 return frozenset({word, form} | ideas)
         if not 3 < len(word) <= LONGEST_WORD:
             return frozenset({word})
         typed = _LONG_RUNS.sub(r"\1", word)
-        near = {w for key in _deletions(typed) for w in self._slips.get(key, ()) if _is_slip(typed, w)}
+        slips = {w: _slip(typed, w) for key in _deletions(typed) for w in self._slips.get(key, ())}
+        near = {w for w, size in slips.items() if size <= min(slips.values()) and size < _NO_SLIP}
         return frozenset({word}.union(near, *(self._whole[w] for w in near)))
 
     def _exact(self, word: str) -> set[str]:
@@ -199,8 +204,18 @@ class _Words:
             found |= self._roots.get(word[:end], set())
         return found
 
+    def _respelled(self, word: str) -> Iterator[str]:
+        """The word with digits read as letters, runs of a letter shortened to two and one, a sloppy ending mended."""
+        if 2 * sum(map(str.isdigit, word)) < len(word):
+            yield word.translate(_LEET)
+        yield _RUNS.sub(lambda run: run[0][:2], word)
+        yield _RUNS.sub(r"\1", word)
+        for tail, right in self._tails.items():
+            if word.endswith(tail):
+                yield word.removesuffix(tail) + right
+
     def _split(self, word: str) -> tuple[str, ...]:
-        """The words run together in one ("cantbreathe"), of which two must have a meaning; else the word alone."""
+        """The words run together in one ("cantbreathe"); two of them must have a meaning, else it stays one word."""
         if len(word) < 6 or len(word) > LONGEST_WORD or word in self._right or len(self._of(word)) > 1:
             return (word,)
         best: list[tuple[str, ...] | None] = [()] + [None] * len(word)
@@ -226,14 +241,6 @@ def _expand(forms: str, ideas: Mapping[str, str]) -> Iterator[str]:
             yield form
 
 
-def _respelled(word: str) -> Iterator[str]:
-    """The word with digits read as letters, and with runs of a letter shortened to two and to one."""
-    if any(c.isdigit() for c in word) and not word.isdigit():
-        yield word.translate(_LEET)
-    yield _RUNS.sub(lambda run: run[0][:2], word)
-    yield _RUNS.sub(r"\1", word)
-
-
 def _deletions(word: str) -> set[str]:
     """The word, and its forms with a letter left out (two from ten letters on): words a slip apart share one."""
     one = {word[:i] + word[i + 1 :] for i in range(len(word))}
@@ -241,11 +248,12 @@ def _deletions(word: str) -> set[str]:
     return {word} | one | two
 
 
-def _is_slip(typed: str, meant: str) -> bool:
-    """Whether one slip (two from ten letters on) turns a word into another; the first letter is right, or swapped."""
+def _slip(typed: str, meant: str) -> int:
+    """The slips (one, or two from ten letters on) that turn a word into another; the first letter is right or swapped."""
     if typed[0] != meant[0] and typed[:2] != meant[1::-1]:
-        return False
-    return _distance(typed, meant) <= (2 if len(meant) > 9 else 1)
+        return _NO_SLIP
+    size = _distance(typed, meant)
+    return size if size <= (2 if len(meant) > 9 else 1) else _NO_SLIP
 
 
 def _distance(a: str, b: str) -> int:
@@ -268,9 +276,10 @@ class _Text:
     def __init__(self, pieces: Iterable[str], words: _Words) -> None:
         self.place: list[int] = []
         self.sentence: list[int] = []
-        self.opening: list[bool] = []
+        self.opens: list[bool] = []
         self.ideas: list[frozenset[str]] = []
         self._next = self._sentences = self._length = 0
+        self._begun = False
         for piece in pieces:
             if piece[0].isalnum():
                 for word in words.split(piece.replace(",", ".")):
@@ -282,8 +291,9 @@ class _Text:
     def _add(self, ideas: frozenset[str]) -> None:
         self.place.append(self._next)
         self.sentence.append(self._sentences)
-        self.opening.append(self._length < 2)
+        self.opens.append(not self._begun)
         self.ideas.append(ideas)
+        self._begun = self._begun or "opener" not in ideas
         self._next += 1
         self._length += 1
 
@@ -293,6 +303,7 @@ class _Text:
         if ends:
             self._sentences += 1
             self._length = 0
+            self._begun = False
 
     def index(self) -> None:
         """Looks the ideas up anew, after some were taken away."""
@@ -326,6 +337,15 @@ class _Text:
             return self.place[span[0]] - self.place[other[-1]] - 1
         return 0
 
+    def shares_sentence(self, span: "_Span", other: "_Span") -> bool:
+        """Whether two spans have a sentence in common."""
+        return self.sentence[span[0]] <= self.sentence[other[-1]] and self.sentence[other[0]] <= self.sentence[span[-1]]
+
+    def pauses(self, span: "_Span", other: "_Span") -> bool:
+        """Whether a comma or more stands between two spans."""
+        first, second = sorted((span, other))
+        return self.place[second[0]] - self.place[first[-1]] > max(second[0] - first[-1], 0)
+
 
 _Span = tuple[int, ...]
 """The indices of the words that made up a sign, in the text's order."""
@@ -356,7 +376,7 @@ class _Phrase:
         if not text.holds(self.parts):
             return
         for start in text.at(self.parts[0]):
-            if self.opens and not text.opening[start]:
+            if self.opens and not text.opens[start]:
                 continue
             span = self._follow(text, (start,))
             if span and not (self.closes and not text.ends(span[-1])):
@@ -467,6 +487,14 @@ def _phrase(line: str, gap: str) -> _Phrase:
 # --- What the signs mean --------------------------------------------------------------------------
 
 
+_CONTRAST = frozenset(
+    {"contrast"}
+)  # "last time it was fine, but ...": what stands before it does not bear on what follows
+_DENIAL = frozenset({"denial"})
+_MILD = frozenset({"mild"})
+_OR = frozenset({"or"})
+
+
 @dataclass(frozen=True, slots=True)
 class _Group:
     """Signs of one kind and level, with what takes them back."""
@@ -487,24 +515,35 @@ class _Frame:
     stands: str
     governs: bool
     yields: tuple[str, ...]
+    reach: int
+    local: bool
 
-    def covers(self, span: _Span, other: _Span) -> bool:
+    def covers(self, text: _Text, span: _Span, other: _Span) -> bool:
         """Whether the wording at ``other`` stands where it bears on a sign at ``span``."""
-        if self.stands == "before":
-            return other[0] < span[-1]
-        return self.stands != "after" or other[0] >= span[0]
+        if (self.stands == "before" and other[0] >= span[-1]) or (self.stands == "after" and other[0] < span[0]):
+            return False
+        if (self.local and text.pauses(span, other)) or any(other[-1] < at < span[0] for at in text.at(_CONTRAST)):
+            return False
+        return text.shares_sentence(span, other) and text.between(span, other) <= self.reach
 
 
 class _Rules:
     """The red flags of one language."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
-        self._words = _Words(data["words"] | _roots(data), data["slips"], data["plain"], data["not-slips"])
+        self._words = _Words(data)
         self._script = _Script(data["pictures"], data["endings"], frozenset(_joins(data["joins"])))
         self._harmless = _Index(_terms(data["harmless"], "-"), lambda term: term.needs)
         self._now = {strength: _terms(lines) for strength, lines in data["now"].items()}
         frames = {
-            name: _Frame(_terms(raw["signs"]), raw["stands"], raw.get("governs", False), tuple(raw["yields"].split()))
+            name: _Frame(
+                _terms(raw["signs"]),
+                raw["stands"],
+                raw.get("governs", False),
+                tuple(raw["yields"].split()),
+                raw.get("reach", _REACH),
+                raw.get("local", False),
+            )
             for name, raw in data["frames"].items()
         }
         lists = {name: tuple(frames[frame] for frame in names.split()) for name, names in data["apply"].items()}
@@ -549,16 +588,15 @@ def _joins(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
         yield from product(heads, tails)
 
 
-def _roots(data: Mapping[str, Any]) -> dict[str, str]:
-    """Roots that signs name outright ("wheez*") are ideas of their own."""
-    signs = [group["signs"] for group in data["groups"]] + [frame["signs"] for frame in data["frames"].values()]
-    return {root: root for line in signs for root in re.findall(r"\w+\*", line)}
+def _literals(data: Mapping[str, Any]) -> dict[str, str]:
+    """Words that signs name outright, and roots such as "wheez*", are ideas of their own."""
+    groups = " ".join(group["signs"] for group in data["groups"])
+    frames = " ".join(frame["signs"] for frame in data["frames"].values())
+    words = set(re.findall(r"[a-z]{3,}\b(?!\*)", groups)) | set(re.findall(r"\w+\*", groups + frames))
+    return {word: word for word in words if word not in data["words"]}
 
 
 _ANYWHERE = ("anywhere", "treated")  # signs of now that count wherever they stand
-_DENIAL = frozenset({"denial"})
-_MILD = frozenset({"mild"})
-_OR = frozenset({"or"})
 
 
 class _Reading:
@@ -580,7 +618,7 @@ class _Reading:
             return False
         if group.mild and self._is_mild(span):
             return False
-        if any(self._is_beside(span, other) for other in self._find(group.unless)):
+        if any(self._is_excepted(span, other, group) for other in self._find(group.unless)):
             return False
         return not any(self._is_framed(span, frame) for frame in group.frames)
 
@@ -590,9 +628,11 @@ class _Reading:
             self._spans[id(signs)] = found
         return found
 
-    def _shares_sentence(self, span: _Span, other: _Span) -> bool:
-        sentence = self._text.sentence
-        return sentence[span[0]] <= sentence[other[-1]] and sentence[other[0]] <= sentence[span[-1]]
+    def _is_excepted(self, span: _Span, other: _Span, group: _Group) -> bool:
+        """Whether an exception is close enough; emergencies ask it to be closer, and without a pause between."""
+        if group.flag.level == Level.SAME_DAY:
+            return self._is_beside(span, other)
+        return self._text.between(span, other) < 3 and not self._text.pauses(span, other)
 
     def _is_denied(self, span: _Span) -> bool:
         """A negation right before the sign ("no pus", "no lumps or pus"), or inside it without being part of it."""
@@ -610,10 +650,8 @@ class _Reading:
 
     def _is_framed(self, span: _Span, frame: _Frame) -> bool:
         return any(
-            self._shares_sentence(span, other)
-            and frame.covers(span, other)
+            frame.covers(self._text, span, other)
             and not (frame.stands == "after" and self._is_denied(other))
-            and self._text.between(span, other) <= _REACH
             and not self._is_now(span, other, frame)
             for other in self._find(frame.signs)
         )
@@ -628,7 +666,7 @@ class _Reading:
         )
 
     def _is_beside(self, span: _Span, other: _Span) -> bool:
-        return self._shares_sentence(span, other) and self._text.between(span, other) <= _NEAR
+        return self._text.shares_sentence(span, other) and self._text.between(span, other) <= _NEAR
 
     def _is_governed(self, span: _Span, framing: _Span) -> bool:
         return framing[0] - 1 <= span[0] and self._text.place[span[0]] - self._text.place[framing[-1]] < 3

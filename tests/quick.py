@@ -1,7 +1,8 @@
 """What the tests of delivery share: a reader that needs no fitting, seconds that a test decides, a scripted wire.
 
-Run as a module, this is a nursery for the crash test: for each line on standard input it begins one life of the real
-`mesobot run` with that reader, prints its process id, and prints how it ended. Forking saves each life the imports.
+Run as a module with the word `run`, this is the real `mesobot run` with that reader. Without it, it is a nursery for
+the crash test: for each line on standard input it begins one such life, prints its process id, and prints how it ended.
+Forking saves each life the imports.
 """
 
 import asyncio
@@ -9,15 +10,18 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
+import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 import bot.app
 from bot.__main__ import main
+from bot.delivery import dispatcher, poller
+from bot.delivery.limiter import Limiter
 from bot.delivery.wire import File
 from bot.store.database import Database
 from faq.content import TOPIC_IDS
@@ -33,9 +37,7 @@ class FixedReader(Reader):
     def __init__(self) -> None:
         super().__init__({}, (), default="en")
 
-    def read(
-        self, text: str, language: str, previous_topic: str | None = None, own: Sequence[Own] = ()
-    ) -> Understood:
+    def read(self, text: str, language: str, previous_topic: str | None = None, own: Sequence[Own] = ()) -> Understood:
         """Return how `text` is taken."""
         if self.is_urgent(text, language):
             return Understood("urgent", None, (), 1.0, language, level=Level.EMERGENCY)
@@ -57,6 +59,14 @@ class Seconds:
     def __call__(self) -> float:
         """Return the seconds."""
         return self.now
+
+
+def without_waits(monkeypatch: pytest.MonkeyPatch, monotonic: Callable[[], float] | None = None) -> None:
+    """Let a story's bot try again at once, and keep Telegram's limits by `monotonic`, or not at all."""
+    seconds = monotonic or hurrying()
+    monkeypatch.setattr("tests.story.Limiter", lambda rate: Limiter(rate, seconds))
+    monkeypatch.setattr(dispatcher, "BACK_OFF", (0.001,))
+    monkeypatch.setattr(poller, "BACK_OFF", (0.0,))
 
 
 def hurrying() -> Callable[[], float]:
@@ -92,6 +102,13 @@ class Failing:
             self.count += 1
             raise OperationalError("SELECT", {}, Exception("disk I/O error"))
         return self._read(work)
+
+
+async def until(done: Callable[[], object]) -> None:
+    """Let others work until `done()` is true."""
+    async with asyncio.timeout(20):
+        while not done():  # noqa: ASYNC110  all it waits for happens in this loop, turn by turn
+            await asyncio.sleep(0)
 
 
 def often(share: float, seed: int = 1) -> Callable[[], bool]:
@@ -144,20 +161,21 @@ def refused(code: int, description: str, **parameters: int) -> Answer:
     return {"ok": False, "error_code": code, "description": description, "parameters": parameters}
 
 
-def _live() -> None:
+def _live() -> int:
     bot.app.build_reader = lambda *_: FixedReader()
-    os._exit(main(["run"]))
+    return main(["run"])
 
 
-def _nursery() -> None:
+def _nursery() -> int:
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
-            _live()
+            os._exit(_live())
         print(child, flush=True)  # noqa: T201  the test reads it
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201  likewise
+    return 0
 
 
 if __name__ == "__main__":
-    _nursery()
+    sys.exit(_live() if sys.argv[1:] == ["run"] else _nursery())

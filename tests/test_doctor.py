@@ -75,7 +75,7 @@ def group(telegram: Telegram) -> Chat:
 
 @pytest.fixture
 async def place(telegram: Telegram, database_file: Path) -> AsyncIterator[Installation]:
-    database_file.chmod(0o600)
+    made(database_file, 0o600)
     async with SandboxServer(telegram) as server:
         yield Installation(database_file.parent, server.url)
 

@@ -16,12 +16,12 @@ from bot.clock import Clock, MovableClock, SystemClock
 from bot.delivery import dispatcher, outbox
 from bot.delivery.dispatcher import Dispatcher, Voice
 from bot.delivery.limiter import Limiter, Rate
-from bot.delivery.messages import Edit, Kind, Message
+from bot.delivery.messages import Copy, Edit, Kind, Message, Reaction
 from bot.delivery.outbox import Claimed
 from bot.delivery.wire import Uncertain, Unsent, Wire
 from bot.store.database import Database, parse_url
 from bot.store.models import Outgoing, Patient
-from tests.quick import Answer, Failing, Scripted, Seconds, hurrying, often, refused, taken
+from tests.quick import Answer, Failing, Scripted, Seconds, hurrying, often, refused, taken, until
 from tests.story import MONDAY
 
 ANNA, TOM, MAYA, GROUP = 1, 2, 3, -4
@@ -66,7 +66,9 @@ def texts(rows: list[Claimed]) -> list[str]:
 
 def states(session: Session) -> dict[str, str]:
     session.expire_all()
-    return {row.params["text"]: row.state for row in session.scalars(select(Outgoing).order_by(Outgoing.id))}
+    return {
+        row.params.get("text", row.method): row.state for row in session.scalars(select(Outgoing).order_by(Outgoing.id))
+    }
 
 
 # the rows
@@ -215,11 +217,39 @@ def test_what_a_group_is_owed_follows_it(session: Session) -> None:
         owe(session, GROUP, text, Kind.STAFF)
     owe(session, ANNA, "to Anna")
     claim(session, ANNA)
-    outbox.move(session, GROUP, -100)
+    outbox.move(session, GROUP, -100, MONDAY)
     assert [(row.chat_id, row.params["chat_id"], row.params["text"]) for row in claim(session, ANNA)] == [
         (-100, -100, "first")
     ]
     assert [(row.chat_id, row.params["text"]) for row in claim(session)] == [(ANNA, "to Anna"), (-100, "second")]
+
+
+def test_nothing_changes_or_answers_another_message_in_the_new_group(session: Session) -> None:
+    outbox.post(session, Edit(GROUP, 7, "Anna's card", kind=Kind.STAFF), now=MONDAY)
+    outbox.post(session, Reaction(GROUP, 7, "👍"), now=MONDAY)
+    outbox.post(session, Message(GROUP, "Anna's answer", kind=Kind.STAFF, reply_to=7), now=MONDAY)
+    session.flush()
+    outbox.move(session, GROUP, -100, MONDAY)
+    (row,) = claim(session)
+    assert (row.chat_id, row.params["text"], "reply_parameters" in row.params) == (-100, "Anna's answer", False)
+    assert claim(session) == []
+
+
+def test_a_copy_is_repeated_behind_the_mark_and_its_source_with_it(session: Session) -> None:
+    outbox.post(session, Copy(ANNA, GROUP, 7), now=MONDAY, subject="enquiry:1", source="-4:7")
+    session.flush()
+    owe(session, ANNA, "behind it")
+    (row,) = claim(session)
+    assert outbox.unknown(session, row, "(again)", MONDAY)
+    (mark,) = claim(session)
+    assert (mark.method, mark.params["text"]) == ("sendMessage", "<i>(again)</i>")
+    (repeat,) = claim(session)
+    assert (repeat.method, repeat.params, repeat.subject) == (row.method, row.params, "enquiry:1")
+    outbox.sent(session, repeat.id, 55, MONDAY)
+    found = outbox.passed_on(session, "-4:7")
+    assert found is not None
+    assert found.message_id == 55
+    assert texts(claim(session)) == ["behind it"]
 
 
 def test_a_reply_finds_what_a_message_was_about(session: Session) -> None:
@@ -267,12 +297,6 @@ class Office:
     async def states(self) -> dict[str, str]:
         """Return the state of each message."""
         return await self.database.read(states)
-
-    async def until(self, done: Callable[[], object]) -> None:
-        """Let others work until `done()` is true."""
-        async with asyncio.timeout(10):
-            while not done():  # noqa: ASYNC110  all it waits for happens in this loop, turn by turn
-                await asyncio.sleep(0)
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator["Office"]:
@@ -335,12 +359,12 @@ async def test_a_flood_wait_holds_back_its_chat_and_nothing_overtakes_there(
     seconds = office.monotonic = Seconds()
     async with office.open():
         await office.owe((ANNA, "1"), (ANNA, "2"), (TOM, "1"), (TOM, "2"))
-        await office.until(lambda: office.said(TOM) == ["1", "2"])
+        await until(lambda: office.said(TOM) == ["1", "2"])
         assert office.said(ANNA) == ["1"]
         seconds.now += 29
         await office.owe((ANNA, "emergency"), kind=Kind.SAFETY)
         await office.owe((TOM, "3"))
-        await office.until(lambda: len(office.said(TOM)) == 3)
+        await until(lambda: len(office.said(TOM)) == 3)
         assert office.said(ANNA) == ["1"]
         seconds.now += 2
         office.dispatcher.wake()
@@ -381,8 +405,8 @@ async def test_one_slow_answer_holds_back_its_own_chat_only(
     office = Office(database, lambda _, params: slow() if params["chat_id"] in slow_chats else taken(), clock)
     async with office.open():
         await office.owe(*((chat_id, "slow") for chat_id in slow_chats), (TOM, "1"), (TOM, "2"), (TOM, "3"))
-        await office.until(lambda: office.said(TOM) == ["1", "2", "3"])
-        await office.until(lambda: office.pending()() == 0)
+        await until(lambda: office.said(TOM) == ["1", "2", "3"])
+        await until(lambda: office.pending()() == 0)
         arrived.set()
         await office.dispatcher.quiet()
     assert set((await office.states()).values()) == {"sent"}
@@ -412,8 +436,8 @@ async def test_a_token_that_was_revoked_is_said_and_loses_nothing(database: Data
     async with office.open():
         with capture_logs() as logs:
             await office.owe((ANNA, "1"), (ANNA, "2"), (TOM, "1"))
-            await office.until(lambda: any(log["log_level"] == "critical" for log in logs))
-            await office.until(lambda: office.pending()() == 3)
+            await until(lambda: any(log["log_level"] == "critical" for log in logs))
+            await until(lambda: office.pending()() == 3)
             asked = len(office.transport.calls)
             await office.owe((MAYA, "1"))
             office.dispatcher.wake()
@@ -435,7 +459,7 @@ async def test_stopping_does_not_wait_for_a_limit_and_leaves_what_waits_pending(
     office.monotonic = Seconds()
     async with office.open():
         await office.owe((ANNA, "1"), (TOM, "1"), (MAYA, "1"), (ANNA, "2"))
-        await office.until(lambda: office.said(ANNA) and office.said(TOM))
+        await until(lambda: office.said(ANNA) and office.said(TOM))
         await office.owe(*((chat_id, "more") for chat_id in range(10, 40)))
     assert set((await office.states()).values()) <= {"pending", "sent"}
 
@@ -452,7 +476,7 @@ async def test_a_message_that_would_wait_long_for_its_turn_is_put_back(database:
 
         office.transport.answer = held
         await office.owe(*((chat_id, "x") for chat_id in range(1, 9)))
-        await office.until(lambda: office.pending()() == 7)
+        await until(lambda: office.pending()() == 7)
         seconds.now += 3601
         office.transport.answer = lambda *_: taken()
         office.dispatcher.wake()
@@ -495,7 +519,7 @@ async def test_a_network_that_is_down_is_asked_before_anything_is_risked(
     office = Office(database, answer, clock)
     async with office.open():
         await office.owe(*((chat_id, f"{chat_id}") for chat_id in range(1, 201)))
-        await office.until(lambda: [method for method, _ in office.transport.calls].count("getMe") > 5)
+        await until(lambda: [method for method, _ in office.transport.calls].count("getMe") > 5)
         risked = sum(method == "sendMessage" for method, _ in office.transport.calls)
         assert risked <= (dispatcher.WAVES + 1) * outbox.WAVE
         down = False
@@ -517,7 +541,7 @@ async def test_a_blip_under_many_messages_counts_once(database: Database, clock:
     office = Office(database, lambda *_: taken() if broken.is_set() else break_off(), clock)
     async with office.open():
         await office.owe(*((chat_id, f"{chat_id}") for chat_id in range(1, 33)))
-        await office.until(lambda: len(office.transport.calls) == 32)
+        await until(lambda: len(office.transport.calls) == 32)
         broken.set()
         await office.dispatcher.quiet()
     assert "getMe" not in [method for method, _ in office.transport.calls]  # nobody thought that the network was down
@@ -538,6 +562,30 @@ async def test_who_blocked_the_bot_gets_what_discovered_it_when_they_return(
         await database.transaction(lambda session: outbox.unpark(session, ANNA, clock.now()))
         await office.dispatcher.quiet()
     assert office.said(ANNA) == ["1", "1", "2"]
+
+
+async def test_a_copy_from_a_group_with_a_new_id_moves_nobody_else(database: Database, clock: MovableClock) -> None:
+    upgraded = refused(400, "Bad Request: group chat was upgraded to a supergroup chat", migrate_to_chat_id=-100)
+    office = Office(database, Answers(chat1=[upgraded]), clock)
+    async with office.open():
+        await database.transaction(lambda session: outbox.post(session, Copy(ANNA, GROUP, 7), now=MONDAY))
+        await office.owe((ANNA, "for Anna only"))
+        await office.dispatcher.quiet()
+    assert office.said(ANNA) == ["for Anna only"]
+    assert office.said(-100) == []
+    assert office.said(GROUP) == ["alarm 1"]
+
+
+async def test_what_does_not_reach_staff_about_a_patient_is_told_and_an_alarm_is_not_told_again(
+    database: Database, clock: MovableClock
+) -> None:
+    office = Office(database, lambda *_: refused(400, "Bad Request: message can't be copied"), clock)
+    async with office.open():
+        await database.transaction(
+            lambda session: outbox.post(session, Copy(GROUP, ANNA, 7, Kind.STAFF), now=MONDAY, subject="enquiry:1")
+        )
+        await office.dispatcher.quiet()
+    assert [params.get("text") for _, params in office.transport.calls] == [None, "alarm 1"]
 
 
 @pytest.mark.parametrize(
@@ -585,7 +633,7 @@ async def test_a_database_that_is_locked_at_the_start_stops_nothing(database: Da
     await office.owe((ANNA, "1"))
     locked = Failing(database, lambda: locked.count < 3)
     async with office.open():
-        await office.until(lambda: office.said(ANNA))
+        await until(lambda: office.said(ANNA))
     assert locked.count == 3
     assert set((await office.states()).values()) == {"sent"}
 
@@ -597,7 +645,7 @@ async def test_a_database_that_is_gone_lets_the_program_stop_and_the_next_start_
     async with office.open():
         gone = Failing(database, lambda: bool(office.transport.calls))
         await_owed = asyncio.create_task(office.owe((ANNA, "1")))
-        await office.until(lambda: office.said(ANNA))
+        await until(lambda: office.said(ANNA))
         await await_owed
     gone.when = lambda: False
     assert await office.states() == {"1": "sending"}

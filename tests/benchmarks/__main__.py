@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import platform
+import sqlite3
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -127,7 +128,21 @@ async def updates(plan: Plan, folder: Path) -> list[Row]:
             for name in sorted(acts, reverse=bool(turn % 2)):
                 rounds[name].append(await acts[name](plan.updates))
         peaks = {name: load.memory_of(rig.process.pid, peak=True) for name, rig in rigs.items()}
+        for rig in rigs.values():
+            rig.check()
+    _check_kept(folder / "question" / "mesobot.db", plan.chats // 5 + plan.turns * plan.updates)
     return [*_rates(rounds), *_cpu(rounds), *_peaks(peaks)]
+
+
+def _check_kept(file: Path, asked: int) -> None:
+    """See that each question was really understood and kept, and its answer recorded as sent."""
+    with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
+        found = {
+            what: database.execute(f"SELECT count(*) FROM {what}").fetchone()[0]  # noqa: S608  no outside text in it
+            for what in ("questions", "outbox WHERE state = 'sent'", "inbox WHERE state = 'done'")
+        }
+    if set(found.values()) != {asked}:
+        raise BenchmarkError(f"{asked} questions were asked, but there are {found}")
 
 
 def _rates(rounds: dict[str, list[Round]]) -> Iterable[Row]:

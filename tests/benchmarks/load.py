@@ -138,6 +138,11 @@ class Rig:
         }
         return ids, str(shown["reply_markup"]["inline_keyboard"][0][0]["callback_data"])
 
+    def check(self) -> None:
+        """Raise BenchmarkError if Telegram had to refuse anything: then not all was measured that should have been."""
+        if self.standin.refused:
+            raise BenchmarkError(f"refused were {dict(self.standin.refused)}")
+
     async def _round(self, act: Callable[[int, User], Awaitable[None]], count: int, *methods: str) -> Round:
         goals = {method: self.standin.done[method] + count for method in methods}
         for number in range(count):
