@@ -249,7 +249,7 @@ def _deletions(word: str) -> set[str]:
 
 
 def _slip(typed: str, meant: str) -> int:
-    """The slips (one, or two from ten letters on) that turn a word into another; the first letter is right or swapped."""
+    """How many slips (one, or two from ten letters on) make a word another; the first letter is right or swapped."""
     if typed[0] != meant[0] and typed[:2] != meant[1::-1]:
         return _NO_SLIP
     size = _distance(typed, meant)
@@ -522,7 +522,7 @@ class _Frame:
         """Whether the wording at ``other`` stands where it bears on a sign at ``span``."""
         if (self.stands == "before" and other[0] >= span[-1]) or (self.stands == "after" and other[0] < span[0]):
             return False
-        if (self.local and text.pauses(span, other)) or any(other[-1] < at < span[0] for at in text.at(_CONTRAST)):
+        if (self.local and text.pauses(span, other)) or any(other[0] < at < span[0] for at in text.at(_CONTRAST)):
             return False
         return text.shares_sentence(span, other) and text.between(span, other) <= self.reach
 

@@ -1,8 +1,8 @@
 """What the tests of delivery share: a reader that needs no fitting, seconds that a test decides, a scripted wire.
 
-Run as a module with the word `run`, this is the real `mesobot run` with that reader. Without it, it is a nursery for
-the crash test: for each line on standard input it begins one such life, prints its process id, and prints how it ended.
-Forking saves each life the imports.
+Run as a module with the word `run`, this is the real `mesobot run` with that reader and without limits per chat. Without
+it, it is a nursery for the crash test: for each line on standard input it begins one such life, prints its process id,
+and prints how it ended. Forking saves each life the imports.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 
 import bot.app
 from bot.__main__ import main
-from bot.delivery import dispatcher, poller
-from bot.delivery.limiter import Limiter
+from bot.delivery import dispatcher, limiter, poller
+from bot.delivery.limiter import Limiter, Rate
 from bot.delivery.wire import File
 from bot.store.database import Database
 from faq.content import TOPIC_IDS
@@ -163,6 +163,7 @@ def refused(code: int, description: str, **parameters: int) -> Answer:
 
 def _live() -> int:
     bot.app.build_reader = lambda *_: FixedReader()
+    limiter.CHAT = limiter.GROUP = Rate(1000.0, 1000.0)
     return main(["run"])
 
 

@@ -1,9 +1,12 @@
 """Red flags: what frightened, tired, terse and non-native people type is caught; what everybody else types is not."""
 
 import json
+import re
+from importlib import resources
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -692,6 +695,78 @@ def test_what_stands_on_other_lines_does_not_hide_an_emergency(text, around):
 )
 def test_odd_texts_are_no_flags(text):
     assert check(text) is None
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{} and I took a tablet",
+        "{}, I'm in a panic",
+        "{} please call me on my phone",
+        "{} I put cream on it",
+        "{} I want to go to hospital",
+        "{}. What should I do if it gets worse?",
+        "{} I'm at work",
+        "{}, is that a common side effect?",
+        "{}, what are the side effects",
+        "{}, it's been years since I felt like this",
+        "{} can you help",
+        "I read your website. {}",
+        "my sister had this too, {}",
+        "last time it was fine but {}",
+        "I was told it might happen but {}",
+        "I had the treatment yesterday, {}",
+        "can I move my appointment? {}",
+        "sorry to bother you, I know you're closed, {}",
+    ],
+)
+def test_what_else_a_frightened_person_says_does_not_hide_an_emergency(around):
+    hidden = [
+        text
+        for text, _ in table(EMERGENCIES)
+        if (flag := check(around.format(text))) is None or flag.level != Level.EMERGENCY
+    ]
+
+    assert not hidden
+
+
+DATA_SET = yaml.safe_load((resources.files("faq") / "content/en/redflags.yaml").read_text(encoding="utf-8"))
+
+
+def blocks():
+    for group in DATA_SET["groups"]:
+        yield group["signs"]
+        yield group.get("unless", "")
+    for frame in DATA_SET["frames"].values():
+        yield frame["signs"]
+    yield from DATA_SET["now"].values()
+    yield DATA_SET["harmless"]
+
+
+def test_the_data_names_only_what_exists():
+    frames, lists, now = DATA_SET["frames"], DATA_SET["apply"], DATA_SET["now"]
+
+    assert {group["kind"] for group in DATA_SET["groups"]} == set(KINDS)
+    assert {group.get("frames", group["level"]) for group in DATA_SET["groups"]} <= set(lists)
+    assert {name for names in lists.values() for name in names.split()} <= set(frames)
+    assert {name for frame in frames.values() for name in frame["yields"].split()} <= set(now)
+    assert {frame["stands"] for frame in frames.values()} == {"before", "after", "anywhere"}
+
+
+@pytest.mark.parametrize("block", list(blocks()), ids=lambda block: block[:30])
+def test_every_sign_is_well_formed(block):
+    line = re.sub(r"\s*\|\s*", "|", block)
+
+    assert not [
+        word for word in re.split(r"[\s;+&|-]+|\.\.", line) if word and not re.fullmatch(r"\^?[\w.]+\*?\$?", word)
+    ]
+    assert "||" not in line
+    assert "--" not in line
+
+
+@pytest.mark.parametrize("block", [frame["signs"] for frame in DATA_SET["frames"].values()] + [DATA_SET["harmless"]])
+def test_only_the_signs_of_a_group_reach_across_the_text(block):
+    assert "&" not in block
 
 
 def load(name):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hmac
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -62,14 +63,18 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serving(listen: str, url: str, secret: str, take: Take) -> AsyncIterator[None]:
-    """Serve the webhook at HOST:PORT while the context is open; the path is that of the public `url`."""
+    """Serve the webhook at HOST:PORT while the context is open; the path is that of the public `url`.
+
+    Raises OSError where that cannot be listened on.
+    """
     host, _, port = listen.rpartition(":")
     app = create_app(urlsplit(url).path or "/", secret, take)
     config = uvicorn.Config(
         app, host=host, port=int(port), log_config=None, access_log=False, lifespan="off", server_header=False
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve())
+    bound = socket.create_server((host, int(port)))  # from here on, connections wait until they are served
+    task = asyncio.create_task(server.serve(sockets=[bound]))
     try:
         yield
     finally:

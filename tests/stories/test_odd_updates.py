@@ -172,10 +172,12 @@ async def test_a_card_that_telegram_refuses_is_told_to_staff(story: Story) -> No
 
 
 async def test_half_a_character_stops_nobody(story: Story) -> None:
-    with capture_logs():
-        story.telegram.send_raw_update(private(story, story.anna, text="\ud83d"))
+    with capture_logs() as logs:
+        story.telegram.send_raw_update(private(story, story.anna, text="canary \ud83d"))
         story.telegram.send_raw_update(private(story, story.tom, text="hair"))
         await story.settle()
+    assert [log["event"] for log in logs] == ["update.failed"] * 3
+    assert "canary" not in str(logs)
     assert story.since(story.anna.id, 0)[0].startswith(SORRY)
     assert len(await story.say(story.anna, "hair")) == len(story.since(story.tom.id, 0)) == 1
 
