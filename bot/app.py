@@ -118,15 +118,10 @@ class App:
         self.clock = clock
         self.wire = Wire(transport)
         self.speeches = build_speeches(clinic)
-        libraries = build_libraries(clinic)
+        self._libraries = build_libraries(clinic)
+        self._reader = reader
         self.desk = Desk(
-            database,
-            self.wire,
-            clock,
-            clinic,
-            self.speeches,
-            Pages(clinic, libraries, clock),
-            reader or build_reader(clinic, libraries, self.speeches, clock),
+            database, self.wire, clock, clinic, self.speeches, Pages(clinic, self._libraries, clock), self._ready_reader
         )
         self.edge = Edge(self.wire, settings.token.get_secret_value(), all_handlers(self.desk))
         staff_speech = self.speeches.default
@@ -143,6 +138,7 @@ class App:
             on_moved=lambda session, old, new: staffroom.moved(session, old, new, clock.now()),
         )
         self.claim_code: str | None = None
+        self._ready = asyncio.Event()
         self._stopping = asyncio.Event()
         self._lanes: Lanes[Kept] = Lanes(self._handle)
         self._handled: list[int] = []
@@ -183,6 +179,7 @@ class App:
         if not subscribed:
             self._tasks.append(asyncio.create_task(self._subscribe_at_last()))
         self._tasks.append(asyncio.create_task(self._introduce()))
+        await self._learn()
 
     async def take(self, batch: list[dict[str, Any]]) -> None:
         """Keep updates as Telegram sent them, then have them handled; once this returns they cannot be lost."""
@@ -216,6 +213,7 @@ class App:
     async def stop(self) -> None:
         """Stop taking updates, finish what is under way, record it, and let go of everything."""
         self._stopping.set()
+        self._ready.set()
         for task in self._tasks[1:]:
             task.cancel()
         await asyncio.gather(*self._tasks[1:], return_exceptions=True)
@@ -228,6 +226,19 @@ class App:
         await asyncio.gather(*self._tasks[:1], return_exceptions=True)
         await self.edge.close()
         await self.wire.close()
+
+    async def _learn(self) -> None:
+        """Fit the reader, unless one was handed in, while updates are kept already; they are handled from then on."""
+        if self._reader is None:
+            self._reader = await asyncio.to_thread(
+                build_reader, self.clinic, self._libraries, self.speeches, self.clock
+            )
+        self._ready.set()
+
+    def _ready_reader(self) -> Reader:
+        if self._reader is None:
+            raise RuntimeError("an update is handled before the reader is there")
+        return self._reader
 
     async def _open_edge(self) -> None:
         for pause in pauses():
@@ -292,6 +303,9 @@ class App:
 
     async def _handle(self, kept: Kept) -> None:
         """Handle one update: again after a passing failure of the database, a few times after any other."""
+        await self._ready.wait()
+        if self._reader is None:
+            return  # stopped before it was there; the update is in the inbox
         for pause in pauses():
             try:
                 await self.edge.handle(kept)

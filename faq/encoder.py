@@ -7,6 +7,7 @@ download cache that a clinic's server has no use for. ``tests/test_encoder.py`` 
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
@@ -102,18 +103,19 @@ class MiniLM:
             onnxruntime = import_module("onnxruntime")  # only here: 20 MB that the fallback does without
         except ImportError as error:
             raise EncoderUnavailable("ONNX Runtime is not installed") from error
+        weights = folder / "minilm-int8.onnx"
         try:
-            weights = (folder / "minilm-int8.onnx").read_bytes()
+            name = blake2b(weights.read_bytes(), digest_size=8).hexdigest()
         except OSError as error:
             raise EncoderUnavailable(f"{error.filename} cannot be read") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises classes of its own that share no public base
             raise EncoderUnavailable("the model file is damaged or of another version") from error
-        return cls(session, WordPiece(vocabulary(folder)), blake2b(weights, digest_size=8).hexdigest())
+        return cls(session, WordPiece(vocabulary(folder)), name)
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Shape (texts, 2, 384): all-MiniLM-L6-v2's own sentence vector, and the mean of its last three layers."""
@@ -142,15 +144,16 @@ class Recalled:
     """An encoder that remembers vectors in files, a byte a number; it returns the same with and without them."""
 
     def __init__(self, encoder: MiniLM, *files: Path) -> None:
-        """Read ``files``, if they are there and fit the encoder; the last is the one that ``save`` writes."""
+        """Remember in ``files``, read when first needed; the last is the one that ``save`` writes."""
         self._encoder = encoder
         self._files = files
         self.name = encoder.name
         self.known = encoder.known
-        self._rows: dict[str, NDArray[np.int8]] = {}
-        for file in files:
-            self._rows |= self._read(file)
-        self._stored = len(self._rows)
+        self._new = 0
+
+    @cached_property
+    def _rows(self) -> dict[str, NDArray[np.int8]]:
+        return {key: row for file in self._files for key, row in self._read(file).items()}
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Shape (texts, 2, 384), rounded to a byte and scaled to length one again."""
@@ -158,14 +161,15 @@ class Recalled:
         if new:
             vectors = self._encoder.encode(new)
             whole = np.round(vectors * (127 / np.abs(vectors).max(-1, keepdims=True))).astype(np.int8)
-            self._rows |= {_key(text): row for text, row in zip(new, whole, strict=True)}
+            self._rows.update({_key(text): row for text, row in zip(new, whole, strict=True)})
+            self._new += len(new)
         rows = np.stack([self._rows[_key(text)] for text in texts]).astype(np.float32)
         unit: Floats = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
         return unit
 
     def save(self) -> None:
         """Write what is new into the last file, whole or not at all; raises OSError."""
-        if len(self._rows) == self._stored:
+        if not self._new:
             return
         file = self._files[-1]
         with NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
@@ -174,7 +178,7 @@ class Recalled:
                 part, name=np.array(self.name), keys=np.array(keys), rows=np.stack([self._rows[key] for key in keys])
             )
         Path(part.name).replace(file)
-        self._stored = len(self._rows)
+        self._new = 0
 
     def _read(self, file: Path) -> dict[str, NDArray[np.int8]]:
         try:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from faq import content, redflags
 from faq.encoder import FOLDER, MiniLM, Recalled
-from faq.matcher import HEADS, THRESHOLDS, VECTORS, Curve, Encoder, Label, Matcher, Phrase, Thresholds, Verdict
+from faq.matcher import FITTED, THRESHOLDS, VECTORS, Curve, Encoder, Label, Matcher, Phrase, Thresholds, Verdict
 from faq.tfidf import LogisticRegression
 
 WRONG, ALARMS, LOST = 0.02, 0.005, 0.05
@@ -256,7 +256,7 @@ def main() -> int:
         )
         THRESHOLDS.write_text(json.dumps(asdict(thresholds), indent=2) + "\n", encoding="utf-8")
         recalled.save()
-        Matcher(phrases, recalled, thresholds).save_heads(FOLDER / HEADS)
+        Matcher(phrases, recalled, thresholds).save(FOLDER / FITTED)
     return 0
 
 

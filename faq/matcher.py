@@ -4,8 +4,8 @@ Recipe: three opinions are fused, ``softmax(.3 log p_ngrams + .5 log p_encoder +
 are logistic regressions over the content's phrasings, on n-grams and on sentence vectors of all-MiniLM-L6-v2; the third
 is the share of each class among the nearest phrasings. The winner's share times its likeness to the nearest phrasing of
 its class is the raw score; a curve fitted by cross-validation turns it into the probability of being right. Where
-classes have fewer than 40 phrasings, neighbours say nothing new: then it is ``softmax(.35 log p_ngrams + .65 log
-p_encoder)`` times the likeness squared. Below the threshold the answer is "did you mean" or a person, never a guess.
+classes have fewer than 40 phrasings, neighbours say nothing new: then it is ``softmax(.25 log p_ngrams + .75 log
+p_encoder)`` times the fourth power of the likeness of the sentence vectors. Below the threshold the answer is "did you mean" or a person, never a guess.
 Spelling is repaired before, and what a text says that it does not ask is left out; personal medical questions go to
 staff whatever the scores. Without the encoder's file the n-grams work alone, with a curve of their own.
 
@@ -28,7 +28,7 @@ import structlog
 from faq.encoder import FOLDER, EncoderUnavailable, MiniLM, Recalled, WordPiece, vocabulary
 from faq.guards import is_elsewhere, is_follow_up, is_medical, is_other_service
 from faq.text import Speller, parts, without_denied, words
-from faq.tfidf import Floats, LogisticRegression, Ngrams, log_softmax
+from faq.tfidf import Block, Floats, LogisticRegression, Ngrams, Rows, log_softmax
 
 log = structlog.get_logger()
 
@@ -37,11 +37,11 @@ Label = tuple[str, str | None]
 
 MEDICAL = frozenset({("staff", "contraindications"), ("staff", None), ("urgent", None)})
 """Where a personal medical question may go, and nowhere else."""
-VECTORS, HEADS = "vectors.npz", "heads.npz"
+VECTORS, FITTED = "vectors.npz", "fitted.npz"
 """Files of a cache: vectors of phrasings, and classifiers on them. The package holds those of its own content."""
 THRESHOLDS = Path(__file__).parent / "thresholds.json"
-RECIPE = 1
-"""To be raised with every change that makes kept classifiers wrong."""
+RECIPE = 2
+"""To be raised with every change that makes kept files wrong, in the reading of texts as well; a test tells."""
 _TEMPERATURE, _RICH = 0.02, 40
 
 
@@ -136,8 +136,8 @@ class Evidence:
         elif self.rich:
             fused = 0.3 * self.ngrams + 0.5 * self.encoder + 0.2 * self.neighbours
         else:
-            fused = 0.35 * self.ngrams + 0.65 * self.encoder
-        scores: Floats = np.exp(log_softmax(fused)) * self.likeness ** (1 if self.rich else 2)
+            fused = 0.25 * self.ngrams + 0.75 * self.encoder
+        scores: Floats = np.exp(log_softmax(fused)) * self.likeness ** (1 if self.rich else 4)
         return scores
 
 
@@ -162,13 +162,28 @@ class Verdict:
         return self.score >= self.enough
 
 
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """What is learnt from the phrasings, and worth keeping."""
+
+    ngrams: Ngrams
+    phrases: Floats
+    """Their vectors, in the order of the classes."""
+    on_ngrams: LogisticRegression
+    on_vectors: LogisticRegression | None
+
+
 class Matcher:
     """Fitted once from phrases; ``match`` never raises and changes nothing."""
 
     def __init__(
-        self, phrases: Sequence[Phrase], encoder: Encoder | None, thresholds: Thresholds, heads: Path | None = None
+        self,
+        phrases: Sequence[Phrase],
+        encoder: Encoder | None,
+        thresholds: Thresholds,
+        kept: Sequence[Path] = (),
     ) -> None:
-        """Fit; ``heads`` is a file from which the classifiers are taken if they were fitted on the same phrases."""
+        """Fit; the first of the files ``kept`` that was written after fitting on the same phrases saves the work."""
         ordered = sorted(set(phrases), key=lambda p: (p.route, p.topic or "", p.text))
         self.labels: list[Label] = sorted(
             {(p.route, p.topic) for p in ordered}, key=lambda label: (label[0], label[1] or "")
@@ -176,23 +191,15 @@ class Matcher:
         index = {label: i for i, label in enumerate(self.labels)}
         y = np.array([index[p.route, p.topic] for p in ordered], np.int64)
         self._starts = np.searchsorted(y, np.arange(len(self.labels)))
+        self._rich = bool(np.median(np.bincount(y)) >= _RICH)
         self._speller = Speller((p.text for p in ordered), encoder.known if encoder else _known())
         self._curve = thresholds.encoder if encoder else thresholds.ngrams
         self._encoder = encoder
-        texts = [self.read(p.text) for p in ordered]
-        self._ngrams = Ngrams.fit(texts)
-        vectors = encoder.encode(texts) if encoder else _unit(self._ngrams.transform(texts))[:, None]
-        self._phrases = np.ascontiguousarray(vectors[:, -1])
-        self._rich = bool(np.median(np.bincount(y)) >= _RICH)
-        self.fingerprint = _fingerprint(ordered, texts, encoder)
-        kept = _read_heads(heads, self.fingerprint)
-        self._on_vectors: LogisticRegression | None = None
-        if kept:
-            self._on_ngrams, self._on_vectors = kept
-        else:
-            self._on_ngrams = LogisticRegression.fit(self._ngrams.transform(texts), y, c=10, steps=30)
-            if encoder:
-                self._on_vectors = LogisticRegression.fit(np.ascontiguousarray(vectors[:, 0]), y, c=30, steps=60)
+        self.fingerprint = _fingerprint(ordered, encoder)
+        found = (_read_fitted(file, self.fingerprint) for file in kept)
+        self._fitted = next((one for one in found if one), None) or _fit(
+            [self.read(p.text) for p in ordered], y, encoder, rich=self._rich
+        )
 
     @classmethod
     def fit(
@@ -214,21 +221,16 @@ class Matcher:
         if model is None:
             return cls(phrases, None, thresholds)
         recalled = Recalled(model, FOLDER / VECTORS, *([cache / VECTORS] if cache else []))
-        fitted = cls(
-            phrases,
-            recalled,
-            thresholds,
-            next((f for f in (cache and cache / HEADS, FOLDER / HEADS) if f and f.exists()), None),
-        )
-        fitted._encoder = model  # questions are not remembered
+        matcher = cls(phrases, recalled, thresholds, [folder / FITTED for folder in (cache, FOLDER) if folder])
+        matcher._encoder = model  # questions are not remembered
         if cache:
             try:
                 cache.mkdir(parents=True, exist_ok=True)
                 recalled.save()
-                fitted.save_heads(cache / HEADS)
+                matcher.save(cache / FITTED)
             except OSError as error:
                 log.warning("the matcher's cache cannot be written", error=type(error).__name__)
-        return fitted
+        return matcher
 
     def read(self, text: str) -> str:
         """What a text asks, as the classifiers want it: repaired, without what it denies."""
@@ -237,18 +239,18 @@ class Matcher:
     def vectors(self, texts: Sequence[str]) -> Floats:
         """Vectors of length one, shape (texts, numbers): the dot product of two rows is the likeness of the texts."""
         read = [self.read(text) for text in texts]
-        return self._encoder.encode(read)[:, -1] if self._encoder else _unit(self._ngrams.transform(read))
+        return self._encoder.encode(read)[:, -1] if self._encoder else _unit(self._fitted.ngrams.transform(read))
 
     def weigh(self, texts: Sequence[str]) -> Evidence:
         """The opinions on texts that ``read`` has prepared."""
-        grams = self._ngrams.transform(texts)
+        grams = self._fitted.ngrams.transform(texts)
         vectors = self._encoder.encode(texts) if self._encoder else _unit(grams)[:, None]
         # not BLAS, whose threads would fight over the cores for one question
-        like = np.einsum("ij,kj->ik", vectors[:, -1], self._phrases)
+        like = np.einsum("ij,kj->ik", _to_compare(vectors, self._rich), self._fitted.phrases)
         near = np.add.reduceat(np.exp((like - 1) / _TEMPERATURE), self._starts, axis=1)
         return Evidence(
-            self._on_ngrams.log_probabilities(grams),
-            self._on_vectors.log_probabilities(vectors[:, 0]) if self._on_vectors else None,
+            self._fitted.on_ngrams.log_probabilities(grams),
+            self._fitted.on_vectors.log_probabilities(vectors[:, 0]) if self._fitted.on_vectors else None,
             np.log(near / near.sum(1, keepdims=True).clip(1e-30) + 1e-6),
             np.maximum.reduceat(like, self._starts, axis=1).clip(0, 1),
             self._rich,
@@ -301,7 +303,10 @@ class Matcher:
     def _pieces(self, read: str) -> list[str]:
         """The questions that a text consists of, if the n-grams see different classes in them; else nothing."""
         pieces = parts(read)
-        if not pieces or len(set(self._on_ngrams.log_probabilities(self._ngrams.transform(pieces)).argmax(1))) < 2:
+        if (
+            not pieces
+            or len(set(self._fitted.on_ngrams.log_probabilities(self._fitted.ngrams.transform(pieces)).argmax(1))) < 2
+        ):
             return []
         return pieces
 
@@ -321,18 +326,34 @@ class Matcher:
         rest = tuple(topic for topic in whole.topics if topic not in (first, second))
         return Match("answer", first, rest[:3], min(asked[first], asked[second]), (second,))
 
-    def save_heads(self, file: Path) -> None:
-        """Keep the fitted classifiers; raises OSError."""
-        named = {"ngrams": self._on_ngrams, "vectors": self._on_vectors}
+    def save(self, file: Path) -> None:
+        """Keep what was fitted; raises OSError."""
+        fitted, heads = self._fitted, {"ngrams": self._fitted.on_ngrams, "vectors": self._fitted.on_vectors}
         arrays = {
             f"{name}_{part}": getattr(head, part)
-            for name, head in named.items()
+            for name, head in heads.items()
             if head
             for part in ("weights", "bias")
         }
+        for place, block in enumerate(fitted.ngrams.blocks):
+            arrays |= {f"hashes_{place}": block.hashes, f"idf_{place}": block.idf}
+        arrays |= {"width": np.array(fitted.ngrams.width), "phrases": fitted.phrases.astype(np.float16)}
         with NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
             np.savez(part, fingerprint=np.array(self.fingerprint), **arrays)
         Path(part.name).replace(file)
+
+
+def _fit(texts: Sequence[str], y: Rows, encoder: Encoder | None, *, rich: bool) -> _Fitted:
+    """Learn from the texts as they are read, and the class of each."""
+    ngrams = Ngrams.fit(texts)
+    grams = ngrams.transform(texts)
+    vectors = encoder.encode(texts) if encoder else _unit(grams)[:, None]
+    return _Fitted(
+        ngrams,
+        _to_compare(vectors, rich).astype(np.float16).astype(np.float32),  # as they come back from a file
+        LogisticRegression.fit(grams, y, c=10, steps=30),
+        LogisticRegression.fit(np.ascontiguousarray(vectors[:, 0]), y, c=30, steps=60) if encoder else None,
+    )
 
 
 @once
@@ -354,10 +375,8 @@ def _known() -> frozenset[str]:
         return frozenset()
 
 
-def _read_heads(file: Path | None, fingerprint: str) -> tuple[LogisticRegression, LogisticRegression] | None:
-    """The kept classifiers, if they were fitted on the very same phrases."""
-    if file is None:
-        return None
+def _read_fitted(file: Path, fingerprint: str) -> _Fitted | None:
+    """What was kept, if it was fitted on the very same phrases."""
     try:
         with np.load(file) as stored:
             if str(stored["fingerprint"]) != fingerprint:
@@ -366,17 +385,24 @@ def _read_heads(file: Path | None, fingerprint: str) -> tuple[LogisticRegression
                 LogisticRegression(stored[f"{name}_weights"], stored[f"{name}_bias"], 0)
                 for name in ("ngrams", "vectors")
             )
-            return on_ngrams, on_vectors
+            first, second = (Block(stored[f"hashes_{place}"], stored[f"idf_{place}"]) for place in range(2))
+            ngrams = Ngrams((first, second), int(stored["width"]))
+            return _Fitted(ngrams, stored["phrases"].astype(np.float32), on_ngrams, on_vectors)
     except (OSError, ValueError, KeyError, BadZipFile):
         return None  # a cache that cannot be read is a cache that is not there
 
 
-def _fingerprint(phrases: Sequence[Phrase], texts: Sequence[str], encoder: Encoder | None) -> str:
-    """Changes with the phrases, with what is read in them, and with the encoder."""
+def _fingerprint(phrases: Sequence[Phrase], encoder: Encoder | None) -> str:
+    """Changes with the phrases, the encoder and the recipe."""
     digest = blake2b(repr((RECIPE, encoder and encoder.name)).encode(), digest_size=8)
-    for phrase, text in zip(phrases, texts, strict=True):
-        digest.update(repr((phrase.route, phrase.topic, text)).encode())
+    for phrase in phrases:
+        digest.update(repr((phrase.route, phrase.topic, phrase.text)).encode())
     return digest.hexdigest()
+
+
+def _to_compare(vectors: Floats, rich: bool) -> Floats:
+    """Of the vectors of each text, the one whose dot product is the likeness."""
+    return np.ascontiguousarray(vectors[:, -1 if rich else 0])
 
 
 def _unit(vectors: Floats) -> Floats:

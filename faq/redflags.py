@@ -101,7 +101,7 @@ def _sets(language: str) -> "list[_Rules]":
     return [_rules("en")] if code in ("en", "") or not _file(code).is_file() else [_rules("en"), _rules(code)]
 
 
-def _file(code: str) -> Traversable:
+def _file(code: str) -> Traversable:  # a code comes from outside, and is never a path
     return resources.files("faq") / "content" / (code if code.isalpha() else "en") / "redflags.yaml"
 
 
@@ -487,9 +487,7 @@ def _phrase(line: str, gap: str) -> _Phrase:
 # --- What the signs mean --------------------------------------------------------------------------
 
 
-_CONTRAST = frozenset(
-    {"contrast"}
-)  # "last time it was fine, but ...": what stands before it does not bear on what follows
+_CONTRAST = frozenset({"contrast"})  # "last time it was fine, but ..."
 _DENIAL = frozenset({"denial"})
 _MILD = frozenset({"mild"})
 _OR = frozenset({"or"})
@@ -520,11 +518,15 @@ class _Frame:
 
     def covers(self, text: _Text, span: _Span, other: _Span) -> bool:
         """Whether the wording at ``other`` stands where it bears on a sign at ``span``."""
-        if (self.stands == "before" and other[0] >= span[-1]) or (self.stands == "after" and other[0] < span[0]):
+        if text.between(span, other) > self.reach or not text.shares_sentence(span, other):
             return False
-        if (self.local and text.pauses(span, other)) or any(other[0] < at < span[0] for at in text.at(_CONTRAST)):
+        if self.stands == "before" and other[0] >= span[-1]:
             return False
-        return text.shares_sentence(span, other) and text.between(span, other) <= self.reach
+        if self.stands == "after" and other[0] < span[0]:
+            return False
+        if self.local and text.pauses(span, other):
+            return False
+        return not any(other[0] < at < span[0] for at in text.at(_CONTRAST))
 
 
 class _Rules:

@@ -24,14 +24,15 @@ _SHIFT = np.uint64(29)
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class Block:
     """One kind of n-gram: the sorted hashes that the corpus holds, and their inverse document frequency."""
 
     hashes: Hashes
     idf: Floats
 
     @classmethod
-    def fit(cls, rows: Rows, hashes: Hashes, count: int) -> "_Block":
+    def fit(cls, rows: Rows, hashes: Hashes, count: int) -> "Block":
+        """Learn from the hashes of n-grams and the rows they stand in, of `count` rows."""
         kinds, at = np.unique(hashes, return_inverse=True)
         cells = np.sort(rows * len(kinds) + at)
         seen = np.bincount(cells[np.diff(cells, prepend=-1) > 0] % len(kinds), minlength=len(kinds))
@@ -52,13 +53,13 @@ class _Block:
 class Ngrams:
     """Turns normalised texts into rows of a dense float32 matrix of ``width`` columns."""
 
-    blocks: tuple[_Block, _Block]
+    blocks: tuple[Block, Block]
     width: int
 
     @classmethod
     def fit(cls, texts: Sequence[str], width: int = 1024) -> "Ngrams":
         """Learn which n-grams the texts hold, and how rare each is; at least one text must hold a word."""
-        return cls((_Block.fit(*_words(texts), len(texts)), _Block.fit(*_letters(texts), len(texts))), width)
+        return cls((Block.fit(*_words(texts), len(texts)), Block.fit(*_letters(texts), len(texts))), width)
 
     def transform(self, texts: Sequence[str]) -> Floats:
         """Shape (texts, width); each block adds a vector of length one, or nothing where no n-gram is known."""

@@ -52,11 +52,17 @@ class Desk:
     clinic: Clinic
     speeches: Speeches
     pages: Pages
-    reader: Reader
+    find_reader: Callable[[], Reader]
+    """Returns the reader, which is there before the first update is handled."""
     marked: set[int] = field(default_factory=set)
     """Updates that a transaction has marked as handled since the application last looked."""
     delayed: set[tuple[int, int]] = field(default_factory=set)
     """Chats and messages with a page in the outbox: a page sent past it would be overwritten by the older one."""
+
+    @property
+    def reader(self) -> Reader:
+        """Understands what people write."""
+        return self.find_reader()
 
     def speech(self, user: User | None) -> Speech:
         """Return the language of the person's client, or the clinic's own."""

@@ -1,7 +1,7 @@
 """What the tests of delivery share: a reader that needs no fitting, seconds that a test decides, a scripted wire.
 
-Run as a module with the word `run`, this is the real `mesobot run` with that reader and without limits per chat. Without
-it, it is a nursery for the crash test: for each line on standard input it begins one such life, prints its process id,
+Run as a module with the word `run`, this is the real `mesobot run` with that reader and no limits per chat. Without it,
+this is a nursery for the crash test: for each line on standard input it begins one such life, prints its process id,
 and prints how it ended. Forking saves each life the imports.
 """
 
@@ -171,6 +171,7 @@ def _nursery() -> int:
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
+            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # standard output is the nursery's
             os._exit(_live())
         print(child, flush=True)  # noqa: T201  the test reads it
         _, status = os.waitpid(child, 0)

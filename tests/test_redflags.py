@@ -541,6 +541,8 @@ def test_the_most_urgent_sign_decides(text, flag):
         "my face isn't swollen but I can't swallow",
         "no rash, no fever, but I can't see on the left",
         "no trouble breathing yet, but my tongue is swelling",
+        "not that my throat is closing",
+        "no trouble breathing",
     ],
 )
 def test_a_negation_does_not_switch_an_emergency_off(text):
@@ -662,10 +664,29 @@ def test_other_words_are_not_taken_for_slips(text):
     assert check(f"I can't {text}") is None
 
 
+@pytest.mark.parametrize(
+    ("harmless", "flagged"),
+    [
+        ("my lips are slightly puffy", "my lips are puffy"),
+        ("a bit red and warm", "red and warm"),
+        ("I can't talk to anyone on Monday", "I can't talk"),
+        ("it was a rash decision", "sorry, rash"),
+    ],
+)
+def test_small_words_make_the_difference(harmless, flagged):
+    assert check(harmless) is None
+    assert check(flagged) is not None
+
+
+def test_sloppy_endings_are_mended():
+    assert check("my throat is closin and im chokin") == RedFlag(Level.EMERGENCY, "A")
+    assert check("skin peelin off n its black") == RedFlag(Level.EMERGENCY, "C")
+
+
 def test_another_language_is_read_besides_english():
     assert check("I can't breathe", language="pl") == RedFlag(Level.EMERGENCY, "A")
     assert check("I can't breathe", language="") == RedFlag(Level.EMERGENCY, "A")
-    assert check("I can't breathe", language="../../etc") == RedFlag(Level.EMERGENCY, "A")
+    assert check("I can't breathe", language="../\0") == RedFlag(Level.EMERGENCY, "A")
     assert check("how much is it?", language="pl-PL") is None
 
 
