@@ -5,7 +5,9 @@ are logistic regressions over the content's phrasings, on n-grams and on sentenc
 is the share of each class among the nearest phrasings. The winner's share times its likeness to the nearest phrasing of
 its class is the raw score; a curve fitted by cross-validation turns it into the probability of being right. Where
 classes have fewer than 40 phrasings, neighbours say nothing new: then it is ``softmax(.25 log p_ngrams + .75 log
-p_encoder)`` times the fourth power of the likeness of the sentence vectors. Below the threshold the answer is "did you mean" or a person, never a guess.
+p_encoder)`` times the fourth power of the likeness. Below the threshold the answer is "did you mean" or a person, never
+a guess.
+
 Spelling is repaired before, and what a text says that it does not ask is left out; personal medical questions go to
 staff whatever the scores. Without the encoder's file the n-grams work alone, with a curve of their own.
 
@@ -198,7 +200,7 @@ class Matcher:
         self.fingerprint = _fingerprint(ordered, encoder)
         found = (_read_fitted(file, self.fingerprint) for file in kept)
         self._fitted = next((one for one in found if one), None) or _fit(
-            [self.read(p.text) for p in ordered], y, encoder, rich=self._rich
+            [self.read(p.text) for p in ordered], y, encoder
         )
 
     @classmethod
@@ -246,7 +248,7 @@ class Matcher:
         grams = self._fitted.ngrams.transform(texts)
         vectors = self._encoder.encode(texts) if self._encoder else _unit(grams)[:, None]
         # not BLAS, whose threads would fight over the cores for one question
-        like = np.einsum("ij,kj->ik", _to_compare(vectors, self._rich), self._fitted.phrases)
+        like = np.einsum("ij,kj->ik", vectors[:, -1], self._fitted.phrases)
         near = np.add.reduceat(np.exp((like - 1) / _TEMPERATURE), self._starts, axis=1)
         return Evidence(
             self._fitted.on_ngrams.log_probabilities(grams),
@@ -343,14 +345,14 @@ class Matcher:
         Path(part.name).replace(file)
 
 
-def _fit(texts: Sequence[str], y: Rows, encoder: Encoder | None, *, rich: bool) -> _Fitted:
+def _fit(texts: Sequence[str], y: Rows, encoder: Encoder | None) -> _Fitted:
     """Learn from the texts as they are read, and the class of each."""
     ngrams = Ngrams.fit(texts)
     grams = ngrams.transform(texts)
     vectors = encoder.encode(texts) if encoder else _unit(grams)[:, None]
     return _Fitted(
         ngrams,
-        _to_compare(vectors, rich).astype(np.float16).astype(np.float32),  # as they come back from a file
+        np.ascontiguousarray(vectors[:, -1]).astype(np.float16).astype(np.float32),  # as they come back from a file
         LogisticRegression.fit(grams, y, c=10, steps=30),
         LogisticRegression.fit(np.ascontiguousarray(vectors[:, 0]), y, c=30, steps=60) if encoder else None,
     )
@@ -398,11 +400,6 @@ def _fingerprint(phrases: Sequence[Phrase], encoder: Encoder | None) -> str:
     for phrase in phrases:
         digest.update(repr((phrase.route, phrase.topic, phrase.text)).encode())
     return digest.hexdigest()
-
-
-def _to_compare(vectors: Floats, rich: bool) -> Floats:
-    """Of the vectors of each text, the one whose dot product is the likeness."""
-    return np.ascontiguousarray(vectors[:, -1 if rich else 0])
 
 
 def _unit(vectors: Floats) -> Floats:

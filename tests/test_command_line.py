@@ -1,6 +1,7 @@
 """The command line, as a person uses it and misuses it: exit status, one clear line, and nothing half-started."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -10,6 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -322,6 +324,8 @@ async def test_run_is_stopped_while_telegram_cannot_be_reached() -> None:
         await asyncio.wait_for(tried.wait(), 30)
         os.kill(os.getpid(), signal.SIGTERM)
         assert await asyncio.wait_for(task, 30) == 0
+    del task
+    gc.collect()  # a connection that was left open complains now
 
 
 @pytest.mark.usefixtures("_unfitted")
@@ -590,6 +594,8 @@ def test_a_batch_through_a_pipe_is_answered_as_it_comes(here: Path) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
+        watchdog = threading.Timer(90, process.kill)  # or a buffer that is not flushed would keep this test for ever
+        watchdog.start()
         for text in ("price", "Where are you? 🙂", "Half \ud83d"):
             process.stdin.write(json.dumps({"text": text}).encode() + b"\n")
             process.stdin.flush()
@@ -600,6 +606,7 @@ def test_a_batch_through_a_pipe_is_answered_as_it_comes(here: Path) -> None:
         process.stdin.close()
         assert process.wait(60) == 2
         assert process.stderr.read() == b"mesobot: standard input: line 4: expected one JSON object\n"
+        watchdog.cancel()
     assert names(here) == ["clinic.toml"]
 
 

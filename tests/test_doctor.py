@@ -430,6 +430,7 @@ async def test_a_database_that_is_not_there_yet_is_not_made(place: Installation)
 )  # fmt: skip
 async def test_another_revision(place: Installation, statement: str, mark: Mark, text: str, advice: str) -> None:
     execute(place.database, statement)
+    execute(place.database, "DROP TABLE facts")
     assert await place.finding("database") == Finding(mark, "database", text, advice)
     assert await place.finding("staff chat") == CLAIM  # tables of another revision are not read
 

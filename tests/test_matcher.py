@@ -125,9 +125,7 @@ class TestNeverAnswered:
             "im on accutane, does mesotherapy help my skin",
         ],
     )
-    def test_a_personal_medical_question_goes_to_staff(
-        self, fitted: Matcher, by_ngrams: Matcher, text: str
-    ) -> None:
+    def test_a_personal_medical_question_goes_to_staff(self, fitted: Matcher, by_ngrams: Matcher, text: str) -> None:
         for one in (fitted, by_ngrams):
             match = one.match(text)
             assert match.route in ("staff", "urgent")
@@ -138,13 +136,15 @@ class TestNeverAnswered:
         assert fitted.match("and if I am pregnant?", previous_topic="safety").route == "staff"
 
     @pytest.mark.parametrize(
-        "text", ["laser hair removal price", "how much is a botox session", "do you do microneedling", "are you hiring?"]
+        "text",
+        ["laser hair removal price", "how much is a botox session", "do you do microneedling", "are you hiring?"],
     )
     def test_another_service_goes_to_staff(self, fitted: Matcher, text: str) -> None:
         assert fitted.match(text).route == "staff"
 
     @pytest.mark.parametrize(
-        "text", ["how do I get wrinkles out of a linen shirt", "my cat is losing hair", "how do I tighten a loose screw"]
+        "text",
+        ["how do I get wrinkles out of a linen shirt", "my cat is losing hair", "how do I tighten a loose screw"],
     )
     def test_other_senses_of_the_words(self, fitted: Matcher, by_ngrams: Matcher, text: str) -> None:
         assert {one.match(text).route for one in (fitted, by_ngrams)} <= {"off-topic", "suggest"}
@@ -152,7 +152,8 @@ class TestNeverAnswered:
 
 class TestAnyText:
     @pytest.mark.parametrize(
-        "text", ["", " ", "\0", "\0\0\0", "\u202e\u200f", "?", "😡", "漢字", "\ud800", "a" * 4096, "aB1 " * 1024, "?!" * 2048]
+        "text",
+        ["", " ", "\0", "\0\0\0", "\u202e\u200f", "?", "😡", "漢字", "\ud800", "a" * 4096, "aB1 " * 1024, "?!" * 2048],
     )
     def test_never_raises(self, fitted: Matcher, text: str) -> None:
         match = fitted.match(text)
@@ -171,9 +172,13 @@ class TestAnyText:
 
 class TestFitting:
     def test_the_same_phrases_make_the_same_matcher(self) -> None:
-        small = [Phrase(f"question {word} about {topic}", "answer", topic) for topic in "abc" for word in ("one", "two")]
+        small = [
+            Phrase(f"question {word} about {topic}", "answer", topic) for topic in "abc" for word in ("one", "two")
+        ]
         texts = ["question one about b", "something else"]
-        scores = [Matcher.fit(order, encoder=None, thresholds=SURE).weigh(texts).scores() for order in (small, small[::-1])]
+        scores = [
+            Matcher.fit(order, encoder=None, thresholds=SURE).weigh(texts).scores() for order in (small, small[::-1])
+        ]
         assert np.array_equal(scores[0], scores[1])
 
     def test_what_is_kept_is_what_was_fitted(self, phrases: list[Phrase], tmp_path: Path) -> None:
@@ -298,12 +303,15 @@ class TestText:
 
 class TestGuards:
     @pytest.mark.parametrize(
-        "text", ["can it cause cancer?", "brown patches since my pregnancy", "liver spots", "is it 14:30 today", "is it safe"]
+        "text",
+        ["can it cause cancer?", "brown patches since my pregnancy", "liver spots", "is it 14:30 today", "is it safe"],
     )
     def test_not_every_illness_is_somebodys(self, text: str) -> None:
         assert not is_medical(text)
 
-    @pytest.mark.parametrize("text", ["i'm 16", "on eliquis", "ms diagnosed last year", "while breast feeding", "herpes now"])
+    @pytest.mark.parametrize(
+        "text", ["i'm 16", "on eliquis", "ms diagnosed last year", "while breast feeding", "herpes now"]
+    )
     def test_medical(self, text: str) -> None:
         assert is_medical(text)
 

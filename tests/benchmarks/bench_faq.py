@@ -1,9 +1,10 @@
 """Public benchmarks of the matcher's recipe: ``python -m tests.benchmarks.bench_faq FOLDER``.
 
 The folder holds ``banking77_train.csv`` and ``banking77_test.csv`` (BANKING77, CC BY 4.0, PolyAI-LDN/task-specific-
-datasets) and ``clinc150_full.json`` (CLINC150 with out-of-scope, CC BY, clinc/oos-eval). The reference rows are all-
-MiniLM-L6-v2 and TF-IDF fused and gated by the squared cosine, and the best published few-shot systems found (CPFT;
-FastFit reaches 82.4 at five shots).
+datasets) and ``clinc150_full.json`` (CLINC150 with out-of-scope, CC BY, clinc/oos-eval). The reference rows are
+all-MiniLM-L6-v2 and TF-IDF fused and gated by the squared cosine, and the best published few-shot systems found (CPFT;
+FastFit reaches 82.4 at five shots). What is drawn matters as much as the recipe: over 25 draws of five shots by five
+ways of drawing, accuracy on BANKING77 spread from 76.5 to 81.7.
 """
 
 import argparse
