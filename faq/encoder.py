@@ -182,7 +182,7 @@ class Recalled:
 
     def _read(self, file: Path) -> dict[str, NDArray[np.int8]]:
         try:
-            with np.load(file) as stored:
+            with file.open("rb") as stream, np.load(stream) as stored:
                 if str(stored["name"]) != self.name:
                     return {}
                 return dict(zip(stored["keys"].tolist(), stored["rows"], strict=True))

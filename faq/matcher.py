@@ -380,7 +380,7 @@ def _known() -> frozenset[str]:
 def _read_fitted(file: Path, fingerprint: str) -> _Fitted | None:
     """What was kept, if it was fitted on the very same phrases."""
     try:
-        with np.load(file) as stored:
+        with file.open("rb") as stream, np.load(stream) as stored:
             if str(stored["fingerprint"]) != fingerprint:
                 return None
             on_ngrams, on_vectors = (

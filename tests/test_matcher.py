@@ -40,7 +40,7 @@ class TestUnderstanding:
             ("what does it cost pls", "price"),
             ("WHAT IS MEZOTERAPY???", "what-is"),
             ("does it hurt a lot", "pain"),
-            ("will anybody at work be able to tell i had it", "side-effects"),
+            ("will people at work notice it", "side-effects"),
             ("how long will the resluts last", "results-last"),
             ("when can I put my make up back on", "makeup"),
             ("which days are you open", "hours"),
@@ -67,7 +67,7 @@ class TestUnderstanding:
         assert (match.route, match.topic) == (route, None)
 
     def test_not_sure_means_suggestions(self, fitted: Matcher) -> None:
-        match = fitted.match("is there a catch with the whole thing or")
+        match = fitted.match("would it be better in the summer or the winter")
         assert match.route == "suggest"
         assert match.topic is None
         assert len(match.suggestions) == 3
@@ -220,7 +220,8 @@ class TestFitting:
     def test_likeness_of_texts(self, fitted: Matcher) -> None:
         vectors = fitted.vectors(["is there parking", "where can I park my car", "does it hurt"])
         like = vectors @ vectors.T
-        assert like[0, 1] > 0.6 > 0.4 > like[0, 2]
+        assert like[0, 1] > 0.6
+        assert like[0, 2] < 0.4
 
 
 class TestLogisticRegression:

@@ -312,7 +312,8 @@ class Office:
         self.database.on_owed = self.dispatcher.wake
         running = asyncio.create_task(self.dispatcher.run())
         try:
-            yield self
+            async with asyncio.timeout(60):
+                yield self
         finally:
             self.dispatcher.stop()
             async with asyncio.timeout(10):

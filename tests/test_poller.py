@@ -41,9 +41,10 @@ class Office:
     async def poll(self) -> None:
         """Poll until the script is at its end."""
         task = asyncio.create_task(Poller(Wire(self.transport), self.take).run())
-        await self.idle.wait()
+        await asyncio.wait([task, asyncio.create_task(self.idle.wait())], timeout=10, return_when="FIRST_COMPLETED")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        assert self.idle.is_set(), "polling ended before the script"
 
     async def _answer(self, _: str, __: Mapping[str, Any]) -> Answer:
         answer = next(self._answers, None)
