@@ -24,7 +24,7 @@ from bot.delivery.limiter import Limiter, Rate
 from bot.delivery.messages import Kind, Message
 from bot.delivery.poller import ALLOWED_UPDATES, Poller, pauses
 from bot.delivery.wire import Refusal, Transport, Wire, WireError
-from bot.errors import SettingsError
+from bot.errors import ContentError, SettingsError
 from bot.store.database import Database, Session, is_passing
 from bot.store.models import Fact
 from bot.wording import facts, front, staff
@@ -62,7 +62,10 @@ def content_folders(clinic: Clinic) -> list[Path]:
 def build_libraries(clinic: Clinic) -> dict[str, Library]:
     """Read the content of every language there is; raises ContentError."""
     folders = content_folders(clinic)
-    return {language: content.load(folders, language) for language in content.languages(folders)}
+    languages = content.languages(folders)
+    if clinic.language not in languages:
+        raise ContentError(f"language: there is no {clinic.language}/categories.yaml; there are {', '.join(languages)}")
+    return {language: content.load(folders, language) for language in languages}
 
 
 def build_speeches(clinic: Clinic) -> Speeches:

@@ -68,6 +68,7 @@ async def demo(settings: Settings, clinic: Clinic, *, port: int, browser: bool, 
     clock = MovableClock(ticking=True)
     token = f"1000000001:{secrets.token_urlsafe(26)}"
     telegram = Telegram(token, clock, first_name=clinic.name)
+    telegram.feed.begin_after(int(clock.now().timestamp()))
     for name, language in PATIENTS:
         telegram.add_user(name, language_code=language)
     control = Control(clock, clinic.zone)

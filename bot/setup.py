@@ -12,7 +12,8 @@ from bot.config import Clinic, Settings, first_problem
 from bot.errors import SettingsError
 
 TEMPLATE = """\
-# What the bot knows about the clinic. `mesobot doctor` checks it; the README explains every key.
+# What the bot knows about the clinic. `mesobot doctor` checks it.
+# The sample in the project, bot/clinic.sample.toml, shows every key.
 
 name = {name}
 zone = {zone}

@@ -40,7 +40,9 @@ BLOCKS = frozenset({"prices", "hours", "address", "practitioners", "payment", "d
 """Placeholders that a clinic may have left empty; a topic that needs such a one goes to staff instead."""
 AFTERCARE = frozenset({"touching", "makeup", "sport", "alcohol", "heat", "swimming", "massage", "peels"})
 PLACEHOLDERS = (
-    BLOCKS | {"clinic", "phone", "emergency", "interval", "notice"} | {f"aftercare.{what}" for what in AFTERCARE}
+    BLOCKS
+    | {"clinic", "phone", "urgent", "emergency", "interval", "notice"}
+    | {f"aftercare.{what}" for what in AFTERCARE}
 )
 """What a body may hold between braces."""
 

@@ -39,6 +39,8 @@ class Understood:
     """How urgent, where the route is urgent."""
     own: "Own | None" = None
     """Staff's own answer, where that is the answer."""
+    personal: bool = False
+    """About the person's own health: for a practitioner, and never for a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ class Reader:
         )
         if understood.route == "answer" and understood.topic in self._unanswerable:
             understood = replace(understood, route="staff", also=())
-        if understood.route in LEFT_OPEN and not is_medical(text) and (found := self._own(text, language, own)):
+        if is_medical(text) or understood.topic == "contraindications":
+            return replace(understood, personal=True, also=())
+        if understood.route in LEFT_OPEN and (found := self._own(text, language, own)):
             return replace(understood, route="answer", topic=None, score=found[1], own=found[0])
         return replace(understood, also=tuple(topic for topic in match.also if topic not in self._unanswerable))
 

@@ -94,8 +94,10 @@ class Pages:
                 return self._own(say, understood.own, question_id, ask)
             case "answer" if understood.topic is not None:
                 return self._answers(say, (understood.topic, *understood.also), question_id, ask)
-            case "staff":
+            case "staff" if understood.personal:
                 return Page(answers.for_a_person(say), way_out)
+            case "staff":
+                return Page(answers.for_staff(say), way_out)
             case "book":
                 return Page(answers.book(say, self.clinic), way_out)
             case "smalltalk":

@@ -140,7 +140,7 @@ def _broken_wording(here: Path) -> str:
 
 def _another_language(here: Path) -> str:
     clinic_toml(here, 'language = "en"', 'language = "fr"')
-    return "language: there is no fr/wording.po; there are en"
+    return "language: there is no fr/categories.yaml; there are en"
 
 
 def _bad_database(here: Path) -> str:
@@ -210,10 +210,25 @@ def test_a_bad_database_url(here: Path, mesobot: Shell, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("url", ["postgresql://u:p@host:port/d", "sqlite://user@host/x.db"])
-@pytest.mark.xfail(strict=True, reason="parse_url lets ValueError (make_url) and ArgumentError (create_engine) out")
 def test_a_database_url_that_sqlalchemy_cannot_read(mesobot: Shell, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("MESOBOT_DATABASE_URL", url)
     assert mesobot("db", "upgrade") == 2
+
+
+@pytest.mark.parametrize("command", [("ask", "hello"), ("content", "check"), ("run",)])
+def test_the_clinics_language_has_a_catalogue_but_no_content(
+    here: Path, mesobot: Shell, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    (here / "texts/pl").mkdir(parents=True)
+    (here / "texts/pl/wording.po").write_text(WORDING, encoding="utf-8")
+    file = clinic_toml(here, 'language = "en"', 'language = "pl"')
+    text = file.read_text(encoding="utf-8").replace("[privacy]", '[content]\nfolder = "texts"\n[privacy]')
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("MESOBOT_TOKEN", TOKEN)
+    monkeypatch.setattr(Matcher, "fit", lambda *_, **__: None)  # it must not come to that
+    monkeypatch.setattr("bot.running._started", None)
+    assert mesobot(*command) == 2
+    assert "pl" in mesobot.err
 
 
 def test_the_folder_is_gone(here: Path, mesobot: Shell) -> None:

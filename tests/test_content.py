@@ -247,7 +247,7 @@ def topic(english: Library, body: str) -> Topic:
 def test_an_answer_is_short_with_the_rest_in_a_quotation(english: Library) -> None:
     long = topic(english, "Call {phone}.\n\n<!-- more -->\n\nAt {clinic}: {phone}, {unknown}.")
     assert long.answer({"phone": "1", "clinic": "<b>{phone}</b>"}) == (
-        "Call 1.\n\n<blockquote expandable>At <b>{phone}</b>: 1, {unknown}.</blockquote>"
+        "Call 1.\n<blockquote expandable>At <b>{phone}</b>: 1, {unknown}.</blockquote>"
     )
     assert topic(english, "Call {phone}.").answer({"phone": "1"}) == "Call 1."
 

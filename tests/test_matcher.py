@@ -84,8 +84,15 @@ class TestUnderstanding:
         match = fitted.match(text)
         assert {match.topic, *match.also} == both
 
-    def test_one_question_gets_one_answer(self, fitted: Matcher) -> None:
-        assert fitted.match("does it help against wrinkles on the face and around the eyes?").also == ()
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "does it help against wrinkles on the face and around the eyes?",
+            "are botox and meso the same, what is the difference",
+        ],
+    )
+    def test_one_question_gets_one_answer(self, fitted: Matcher, text: str) -> None:
+        assert fitted.match(text).also == ()
 
     def test_an_urgent_part_decides(self, fitted: Matcher) -> None:
         match = fitted.match("how long do the results last? my throat is closing")

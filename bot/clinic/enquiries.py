@@ -331,6 +331,7 @@ def _keep(session: Session, chat_id: int, text: str, understood: Understood, now
         route=understood.route,
         topic=understood.topic,
         suggestions=list(understood.suggestions),
+        personal=understood.personal,
         score=understood.score,
     )
     session.add(question)

@@ -151,7 +151,9 @@ def drop(session: Session, own_id: int, chat_id: int, actor: int, name: str, now
 def _unanswered(session: Session, now: datetime) -> list[Question]:
     open_ones = or_(Question.route.in_(LEFT_OPEN), Question.helpful.is_(False))
     recent = select(Question).where(open_ones, Question.asked_at >= now - timedelta(days=DAYS))
-    return list(session.scalars(recent.order_by(Question.id.desc()).limit(MOST_QUESTIONS)).all())
+    found = session.scalars(recent.order_by(Question.id.desc()).limit(MOST_QUESTIONS)).all()
+    answered = {phrasing for own in own_answers(session) for phrasing in own.phrasings}
+    return [one for one in found if one.text not in answered and not one.personal]
 
 
 def _row(session: Session, own_id: int, chat_id: int, *states: str) -> OwnAnswer | None:

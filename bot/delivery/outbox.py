@@ -289,7 +289,10 @@ def move(session: Session, old_chat_id: int, new_chat_id: int, now: datetime) ->
 def about(session: Session, chat_id: int, message_id: int) -> str | None:
     """Return the subject of the message `message_id` that the bot sent to `chat_id`."""
     return session.scalar(
-        select(Outgoing.subject).where(Outgoing.chat_id == chat_id, Outgoing.message_id == message_id).limit(1)
+        select(Outgoing.subject)
+        .where(Outgoing.chat_id == chat_id, Outgoing.message_id == message_id)
+        .order_by(Outgoing.id.desc())
+        .limit(1)
     )
 
 

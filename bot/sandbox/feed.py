@@ -55,6 +55,10 @@ class Feed:
         self.deliver: Deliver | None = None
         self.backoff: Callable[[int], float] = backoff
 
+    def begin_after(self, update_id: int) -> None:
+        """Count updates from here: a new stand-in on an old database must repeat no id."""
+        self._last_id = max(self._last_id, update_id)
+
     def __len__(self) -> int:
         return len(self._pending)
 

@@ -35,10 +35,12 @@ def parse_url(value: str) -> URL:
     expected = "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
     try:
         url = make_url(value)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise StoreError(f"MESOBOT_DATABASE_URL is not a database URL: {expected}") from None
     match url.get_backend_name():
         case "sqlite":
+            if url.host:
+                raise StoreError(f"MESOBOT_DATABASE_URL is not a database URL: {expected}")
             if not url.database or url.database == ":memory:":
                 raise StoreError(
                     "MESOBOT_DATABASE_URL names no file: a clinic's data must survive a restart; expected sqlite:///FILE"

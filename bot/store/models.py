@@ -164,6 +164,8 @@ class Question(Base):
     route: Mapped[str] = mapped_column(String(16))
     topic: Mapped[str | None] = mapped_column(String(64))
     suggestions: Mapped[list[str]] = mapped_column(JSON)
+    personal: Mapped[bool]
+    """About the person's own health: for a practitioner, and never for a text."""
     score: Mapped[float]
     helpful: Mapped[bool | None]
     """What the patient said of the answer; empty until they do."""

@@ -31,6 +31,11 @@ def for_a_person(say: Speech) -> str:
     )
 
 
+def for_staff(say: Speech) -> str:
+    """Leave to staff what the texts do not hold."""
+    return say._("I do not have that here, but our staff can tell you. Shall I ask them?")
+
+
 def off_topic(say: Speech, clinic: Clinic) -> str:
     """Say what the bot is there for."""
     return say._("I can only help with mesotherapy and with {clinic}. Choose a topic, or ask the clinic.").format(
@@ -40,7 +45,9 @@ def off_topic(say: Speech, clinic: Clinic) -> str:
 
 def smalltalk(say: Speech) -> str:
     """Answer a greeting or thanks, and offer help."""
-    return say._("Happy to help. Ask me about mesotherapy in your own words, or choose a topic.")
+    return say._(
+        "I am the clinic's assistant, a program. Ask me about mesotherapy in your own words, or choose a topic."
+    )
 
 
 def book(say: Speech, clinic: Clinic) -> str:

@@ -13,6 +13,7 @@ def values(say: Speech, clinic: Clinic, today: date) -> Mapping[str, str]:
     return {
         "clinic": escape(clinic.name),
         "phone": clinic.phone,
+        "urgent": clinic.urgent_phone,
         "emergency": clinic.emergency,
         "prices": prices(say, clinic),
         "hours": hours(say, clinic, today),

@@ -73,7 +73,8 @@ def privacy(say: Speech, clinic: Clinic) -> str:
         say._("<b>For how long:</b> questions and messages are deleted after {days}.").format(days=days),
         say._(
             "<b>Telegram:</b> chats with a bot are stored on Telegram's servers and are not end-to-end encrypted. "
-            "Please send no photos, documents or lists of medicines here; use the telephone instead: {phone}."
+            "Please send no photos, documents or lists of medicines unless somebody at the clinic asks you to; "
+            "you can always use the telephone instead: {phone}."
         ).format(phone=clinic.phone),
         say._("<b>Your rights:</b> to see, correct or delete what is kept, write to {contact}.").format(
             contact=escape(rules.contact)

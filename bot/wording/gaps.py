@@ -25,7 +25,10 @@ def listed(say: Speech, groups: Sequence[tuple[int, Sequence[str]]], days: int) 
 def write(say: Speech, question: str) -> str:
     """Ask for the answer."""
     quoted = f"<blockquote>{escape(_short(question))}</blockquote>"
-    ask = say._("Reply to this message with the answer that patients are to get. Somebody else approves it then.")
+    ask = say._(
+        "Reply to this message with the answer that patients are to get. "
+        "Somebody else, or the owner of this group, approves it then."
+    )
     return f"{quoted}\n{ask}"
 
 

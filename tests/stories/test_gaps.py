@@ -20,7 +20,7 @@ async def test_a_gap_becomes_an_answer_once_somebody_else_approves_it(story: Sto
 
     await story.tap(story.priya, "1", chat=story.group)
     request = story.shown(story.group.id)
-    assert request["text"].endswith("Somebody else approves it then.")
+    assert request["text"].endswith("Somebody else, or the owner of this group, approves it then.")
     (draft,) = await story.say(
         story.priya, "Yes, with <needling>; book a consultation.", chat=story.group, reply_to=request["message_id"]
     )

@@ -142,6 +142,7 @@ def upgrade() -> None:
         sa.Column("route", sa.String(length=16), nullable=False),
         sa.Column("topic", sa.String(length=64), nullable=True),
         sa.Column("suggestions", sa.JSON(), nullable=False),
+        sa.Column("personal", sa.Boolean(), nullable=False),
         sa.Column("score", sa.Double(), nullable=False),
         sa.Column("helpful", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_questions"),
