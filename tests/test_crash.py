@@ -192,7 +192,7 @@ def tally(telegram: Telegram, rows: list[Outgoing]) -> Tally:
     states = Counter(row.state for row in finals.values())
     return Tally(
         doubled=[key for key, count in plain.items() if count > 1 and not _is_page(key)],
-        repeated_twice=[key for key, count in marked.items() if count > 1],
+        repeated_twice=[key for key, count in marked.items() if count > 1 and not _is_page(key)],
         missing=missing,
         out_of_order=out_of_order,
         repeats=len(repeats),

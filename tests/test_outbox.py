@@ -440,11 +440,9 @@ async def test_a_token_that_was_revoked_is_said_and_loses_nothing(database: Data
             await office.owe((ANNA, "1"), (ANNA, "2"), (TOM, "1"))
             await until(lambda: any(log["log_level"] == "critical" for log in logs))
             await until(lambda: office.pending()() == 3)
-            asked = len(office.transport.calls)
-            await office.owe((MAYA, "1"))
-            office.dispatcher.wake()
-            await asyncio.sleep(0)
-        assert len(office.transport.calls) == asked <= 2
+        assert office.dispatcher._limiter.wait_overall() == dispatcher.LOOK_AGAIN
+        assert len(office.transport.calls) <= 2
+        await office.owe((MAYA, "1"))
         accepted = True
         seconds.now += dispatcher.LOOK_AGAIN + 1
         office.dispatcher.wake()
@@ -503,10 +501,10 @@ async def test_no_failure_of_one_message_stops_the_others(
 async def test_a_strange_answer_leaves_no_queue_stuck(database: Database, clock: MovableClock, answer: Answer) -> None:
     office = Office(database, Answers(chat1=[answer]), clock)
     async with office.open():
-        await office.owe((ANNA, "1"), (TOM, "1"), (MAYA, "1"), (ANNA, "2"), (TOM, "2"))
+        await office.owe((ANNA, "1"), (TOM, "2"), (MAYA, "3"), (ANNA, "4"), (TOM, "5"))
         await office.dispatcher.quiet()
-    assert office.said(TOM) == ["1", "2"]
-    assert office.said(ANNA)[-1] == "2"
+    assert office.said(TOM) == ["2", "5"]
+    assert office.said(ANNA)[-1] == "4"
     assert "sending" not in (await office.states()).values()
 
 

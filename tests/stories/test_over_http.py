@@ -357,5 +357,4 @@ async def _chirp(telegram: Telegram, anna: int, maya: int, group: int) -> None:
     await telegram.wait_until(lambda: "Possible emergency" in str(said(group)[-1]), 40, "the alert")
     await telegram.wait_until(lambda: telegram.unconfirmed == 0, 40, "all to be taken")
     await telegram.block(anna)
-    await telegram.send_text(maya, "canary farewell", chat_id=group, reply_to=card["message_id"])
-    await telegram.wait_until(lambda: "has blocked" in str(said(group)[-1]), 40, "the note")
+    await telegram.wait_until(lambda: telegram.unconfirmed == 0, 40, "the block to be taken")
