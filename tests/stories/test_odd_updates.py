@@ -396,6 +396,21 @@ async def test_nothing_that_acts_for_staff_works_elsewhere(story: Story) -> None
     assert counts(story)[story.anna.id] == said[story.anna.id]
 
 
+async def test_a_group_that_is_the_staffs_no_more_can_do_nothing(story: Story) -> None:
+    await story.say(story.anna, "May I?")
+    await story.tap(story.anna, ASK)
+    former, card = story.group, story.shown(story.group.id)["message_id"]
+    story.group = story.telegram.add_group("The new staff", [story.priya])
+    await story.restart()
+    before, said = await everything(story), counts(story)
+    async with calm(story):
+        await story.telegram.send_text(story.maya.id, "You may.", chat_id=former.id, reply_to=card)
+        await story.telegram.send_text(story.maya.id, "/gaps", chat_id=former.id)
+        await story.telegram.tap(story.maya.id, former.id, card, "close:1")
+    assert await everything(story) == before
+    assert counts(story) == said
+
+
 # taps
 
 
