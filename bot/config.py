@@ -426,6 +426,15 @@ class Practitioner(Plain):
     name: Text
     role: Text
     about: Story = ""
+    hours: Week | None = None
+    """Where they differ from the clinic's; a break is the time between two spans."""
+    treatments: tuple[Slug, ...] = ()
+    """Ids of what they do; everything, if empty."""
+    away: tuple[Closed, ...] = ()
+
+    def does(self, treatment: str) -> bool:
+        """True where this practitioner does the treatment of that id."""
+        return not self.treatments or treatment in self.treatments
 
 
 class Treatment(Plain):
@@ -485,6 +494,49 @@ class Visits(Plain):
     """A visit is moved or cancelled at the latest this long before it."""
 
 
+def _grid(value: int) -> int:
+    if value % 5:
+        raise ValueError("expected a multiple of 5 minutes, such as 15")
+    return value
+
+
+class Booking(Plain):
+    """How visits are booked. Minutes and hours of waiting count only while the clinic is open."""
+
+    grid_minutes: Annotated[Whole, Field(ge=5, le=240), AfterValidator(_grid)] = 15
+    """Visits begin at multiples of this after an opening."""
+    buffer_minutes: Annotated[Whole, Field(ge=0, le=120)] = 10
+    """Between two visits of a practitioner."""
+    days_ahead: Annotated[Whole, Field(ge=1, le=365)] = 60
+    """How far ahead a visit can be booked."""
+    lead_minutes: Annotated[Whole, Field(ge=0, le=10_080)] = 120
+    """How short before a visit it can be booked, on the clock."""
+    most_open: Annotated[Whole, Field(ge=1, le=50)] = 5
+    """Requests and visits to come that one patient may have."""
+    remind_minutes: Annotated[Whole, Field(ge=1, le=1440)] = 30
+    """Until staff are reminded of a request."""
+    escalate_minutes: Annotated[Whole, Field(ge=1, le=2880)] = 120
+    """Until they are called by name."""
+    expire_hours: Annotated[Whole, Field(ge=1, le=240)] = 8
+    """Until a request nobody decided ends, and its time is free again."""
+    answer_hours: Annotated[Whole, Field(ge=1, le=240)] = 24
+    """On the clock: how long another time that staff offered is held for the patient."""
+    offer_minutes: Annotated[Whole, Field(ge=5, le=1440)] = 45
+    """On the clock: how long an earlier time is held for each who asked for one."""
+    nudge_hours: Annotated[Whole, Field(ge=1, le=168)] = 4
+    """On the clock: until a patient is asked about a booking left unfinished."""
+    drop_days: Annotated[Whole, Field(ge=1, le=30)] = 3
+    """On the clock: until it is dropped."""
+    escalate_to: tuple[Annotated[str, _like(r"@[A-Za-z][A-Za-z0-9_]{3,31}", "a Telegram name such as @maya")], ...] = ()
+    """Whom to call by name; if empty, those who decided last."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.remind_minutes < self.escalate_minutes < self.expire_hours * 60:
+            raise ValueError("expected remind_minutes below escalate_minutes, and that below expire_hours")
+        return self
+
+
 class Enquiries(Plain):
     """How long a question to staff may wait, and how long a conversation may rest."""
 
@@ -533,6 +585,7 @@ class Clinic(Plain):
     payment: Payment | None = None
     aftercare: Aftercare = Aftercare()
     visits: Visits = Visits()
+    booking: Booking = Booking()
     privacy: Privacy
     enquiries: Enquiries = Enquiries()
     alerts: Alerts = Alerts()
@@ -544,6 +597,10 @@ class Clinic(Plain):
             if (number := getattr(self.contact, key)) and not _is_phone(number, self.country):
                 problem = f"{number!r} is not a telephone number in {self.country}"
                 raise ValueError(f"contact.{key}: {problem}; expected one like +44 20 7946 0958")
+        treatments = {treatment.id for treatment in self.treatments}
+        for one in self.practitioners:
+            if unknown := set(one.treatments) - treatments:
+                raise ValueError(f"practitioners: {one.id} does {unknown.pop()!r}, which is no treatment's id")
         for noun, things in (("practitioners", self.practitioners), ("treatments", self.treatments)):
             ids = [thing.id for thing in things]
             if twice := {one for one in ids if ids.count(one) > 1}:
@@ -564,6 +621,25 @@ class Clinic(Plain):
     def urgent_phone(self) -> str:
         """The number for complications, in the international form."""
         return international(self.contact.urgent_phone or self.contact.phone, self.country)
+
+    @property
+    def team(self) -> tuple[Practitioner, ...]:
+        """Those who can be booked: the practitioners, or the clinic itself where none are named."""
+        return self.practitioners or (Practitioner(id="clinic", name=self.name, role=self.name),)
+
+    def practitioner(self, practitioner_id: str) -> Practitioner | None:
+        """Return who has that id, if anybody still does."""
+        return next((one for one in self.team if one.id == practitioner_id), None)
+
+    def treatment(self, treatment_id: str) -> Treatment | None:
+        """Return the treatment of that id, if it is still there."""
+        return next((one for one in self.treatments if one.id == treatment_id), None)
+
+    def works_on(self, practitioner: Practitioner, day: date) -> tuple[Span, ...]:
+        """Return the spans in which the practitioner can be booked on `day`."""
+        if self.closure(day) or any(away.first <= day <= away.last for away in practitioner.away):
+            return ()
+        return (practitioner.hours or self.hours).on(day.weekday())
 
     def open_on(self, day: date) -> tuple[Span, ...]:
         """Return the spans in which the clinic is open on `day`; none on a closed day."""

@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from bot.clock import Clock
 from bot.delivery import outbox
 from bot.delivery.limiter import Limiter
-from bot.delivery.messages import Kind, Message
+from bot.delivery.messages import Kind, Message, attached
 from bot.delivery.outbox import Claimed
-from bot.delivery.wire import Refusal, Uncertain, Unsent, Wire, WireError
+from bot.delivery.wire import File, Refusal, Uncertain, Unsent, Wire, WireError
 from bot.store.database import Database, is_passing
 
 log = structlog.get_logger()
@@ -288,7 +288,9 @@ class Dispatcher:
         if not await self._turn(row.chat_id):
             return NotYet()
         try:
-            answer = await self._wire.call(row.method, row.params)
+            params, files = attached(row.params)
+            uploads = {name: File(*file) for name, file in files.items()}
+            answer = await self._wire.call(row.method, params, files=uploads)
         except Unsent:
             return NotYet(unreached=True)
         except Refusal as refusal:
@@ -315,7 +317,8 @@ class Dispatcher:
             log.critical("telegram.token_refused", advice="ask @BotFather for the token and set MESOBOT_TOKEN")
             self._limiter.hold_all(LOOK_AGAIN)
             return NotYet()
-        if "message is not modified" in text:
+        gone = row.method == "deleteMessage" and refusal.code == 400  # deleted by its reader, or too old to go
+        if "message is not modified" in text or gone:
             return Sent(row.params.get("message_id"))
         closed = row.method not in outbox.REPEATABLE and any(reason in text for reason in UNREACHABLE)
         if refusal.code == 403 or closed:

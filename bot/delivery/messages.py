@@ -1,8 +1,13 @@
 """Messages as plain values: what is to be said, where, and how it may be repeated. No library type, no network."""
 
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+ATTACHED = "_attached"
+"""The parameter under which a call carries files; it is never sent itself."""
 
 
 class Kind(StrEnum):
@@ -47,14 +52,36 @@ Rows = tuple[tuple[Button, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class ShareContact:
+    """A keyboard in the place of the telephone's: a button that shares one's number, and others that write their
+    label."""
+
+    label: str
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NoKeyboard:
+    """Takes such a keyboard away."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForceReply:
+    """Lets the person's next text answer this message; `hint` of at most 64 characters stands in the empty field."""
+
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """A new message of Telegram HTML, at most 4,096 UTF-16 units once parsed."""
+    """A new message of Telegram HTML, at most 4,096 UTF-16 units once parsed; `below` only where there are no `rows`."""
 
     chat_id: int
     text: str
     rows: Rows = ()
     kind: Kind = Kind.REPLY
     reply_to: int | None = None
+    below: ShareContact | NoKeyboard | ForceReply | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +126,31 @@ class Reaction:
     kind: Kind = Kind.STAFF
 
 
-Outbound = Message | Edit | Copy | Caption | Reaction
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Takes back a message the bot sent less than 48 hours ago (Bot API: deleteMessage)."""
+
+    chat_id: int
+    message_id: int
+    kind: Kind = Kind.REPLY
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A small file (tens of kilobytes: it is kept in the outbox) with a caption of Telegram HTML; PNG shows as a
+    picture."""
+
+    chat_id: int
+    name: str
+    mime: str
+    content: bytes
+    caption: str = ""
+    rows: Rows = ()
+    kind: Kind = Kind.REPLY
+    reply_to: int | None = None
+
+
+Outbound = Message | Edit | Copy | Caption | Reaction | Delete | Attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +175,31 @@ def to_call(message: Outbound) -> Call:
         case Reaction(chat_id, message_id, emoji):
             reaction = [{"type": "emoji", "emoji": emoji}]
             return Call("setMessageReaction", {"chat_id": chat_id, "message_id": message_id, "reaction": reaction})
+        case Delete(chat_id, message_id):
+            return Call("deleteMessage", {"chat_id": chat_id, "message_id": message_id})
+        case Attachment():
+            return _attachment_call(message)
+
+
+def attached(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, tuple[str, str, bytes]]]:
+    """Return a kept call's parameters as they are sent, and its files by parameter: name, type and content."""
+    rest = {name: value for name, value in params.items() if name != ATTACHED}
+    files = {
+        name: (file["name"], file["mime"], b64decode(file["content"]))
+        for name, file in params.get(ATTACHED, {}).items()
+    }
+    return rest, files
+
+
+def _attachment_call(message: Attachment) -> Call:
+    what, method = ("photo", "sendPhoto") if message.mime == "image/png" else ("document", "sendDocument")
+    file = {"name": message.name, "mime": message.mime, "content": b64encode(message.content).decode()}
+    params: dict[str, Any] = {"chat_id": message.chat_id, ATTACHED: {what: file}}
+    if message.caption:
+        params |= {"caption": message.caption, "parse_mode": "HTML"}
+    if message.rows:
+        params["reply_markup"] = keyboard(message.rows)
+    return Call(method, params | _reply(message.reply_to))
 
 
 def _text_call(message: Message | Edit) -> Call:
@@ -139,7 +215,20 @@ def _text_call(message: Message | Edit) -> Call:
         case Edit():
             return Call("editMessageText", {**params, "message_id": message.message_id})
         case Message():
+            if message.below is not None:
+                params["reply_markup"] = _below(message.below)
             return Call("sendMessage", params | _reply(message.reply_to))
+
+
+def _below(below: ShareContact | NoKeyboard | ForceReply) -> dict[str, Any]:
+    match below:
+        case ShareContact(label, others):
+            keys = [[{"text": label, "request_contact": True}], *([{"text": other}] for other in others)]
+            return {"keyboard": keys, "resize_keyboard": True, "one_time_keyboard": True}
+        case NoKeyboard():
+            return {"remove_keyboard": True}
+        case ForceReply(hint):
+            return {"force_reply": True, "selective": True} | ({"input_field_placeholder": hint} if hint else {})
 
 
 def _reply(message_id: int | None) -> dict[str, Any]:

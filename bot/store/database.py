@@ -20,7 +20,7 @@ from bot.errors import StoreError
 
 T = TypeVar("T")
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The migration this code is written for; a test holds it to be alembic's head."""
 
 POOL = 4

@@ -1,7 +1,7 @@
 """The tables. Instants are aware and in UTC; Telegram's ids are 64-bit; texts from people stand only where they are
 needed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Index, Integer, MetaData, String, Text, text
@@ -178,7 +178,9 @@ class Enquiry(Base):
 
     id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
     chat_id: Mapped[int] = mapped_column(BigInteger, index=True)
-    question_id: Mapped[int] = mapped_column(Key, unique=True)
+    question_id: Mapped[int | None] = mapped_column(Key, unique=True)
+    visit_id: Mapped[int | None] = mapped_column(Key)
+    """The visit it is about, where it is about one instead of a question."""
     urgent: Mapped[bool]
     state: Mapped[str] = mapped_column(String(8))
     """waiting -> talking -> closed; a red flag's goes on from waiting only when somebody has acknowledged it."""
@@ -209,6 +211,144 @@ class OwnAnswer(Base):
     """proposed -> approved | discarded, approved -> withdrawn."""
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
+
+
+class Draft(Base):
+    """A booking that a patient has begun; the next question is its first empty field."""
+
+    __tablename__ = "drafts"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
+    chat_id: Mapped[int] = mapped_column(BigInteger, unique=True)
+    version: Mapped[int] = mapped_column(default=1)
+    """Raised with every change, so that a button of an earlier question fills nothing."""
+    visit_id: Mapped[int | None] = mapped_column(Key)
+    """The visit that is to be moved; empty for a new one."""
+    treatment: Mapped[str | None] = mapped_column(String(24))
+    practitioner: Mapped[str | None] = mapped_column(String(24))
+    """Empty text where the patient does not mind."""
+    day: Mapped[date | None]
+    starts_at: Mapped[datetime | None]
+    with_practitioner: Mapped[str | None] = mapped_column(String(24))
+    """Who is free at `starts_at`, where the patient does not mind."""
+    name: Mapped[str | None]
+    phone: Mapped[str | None] = mapped_column(String(32))
+    consent: Mapped[bool | None]
+    """To the use of the answers for this visit."""
+    screening: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Answers by question: yes, no or unsure."""
+    follow_up: Mapped[bool | None]
+    offers: Mapped[bool | None]
+    asked: Mapped[str | None] = mapped_column(String(16))
+    """The field the patient wants to change, although it is filled."""
+    changed_at: Mapped[datetime]
+    nudged_at: Mapped[datetime | None]
+
+
+class Visit(Base):
+    """A visit from the request to its end; `starts_at` is the time in question."""
+
+    __tablename__ = "visits"
+    __table_args__ = (Index("ix_visits_chat_id_starts_at", "chat_id", "starts_at"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
+    code: Mapped[str] = mapped_column(String(8), unique=True)
+    """What people call it over the telephone."""
+    version: Mapped[int] = mapped_column(default=1)
+    status: Mapped[str] = mapped_column(String(10))
+    """requested | proposed -> confirmed -> completed | no_show; or declined, cancelled, expired."""
+    chat_id: Mapped[int | None] = mapped_column(BigInteger)
+    """Empty while no chat belongs to it."""
+    name: Mapped[str]
+    phone: Mapped[str] = mapped_column(String(32), index=True)
+    treatment: Mapped[str] = mapped_column(String(24))
+    practitioner: Mapped[str] = mapped_column(String(24))
+    starts_at: Mapped[datetime] = mapped_column(index=True)
+    ends_at: Mapped[datetime]
+    kept_practitioner: Mapped[str | None] = mapped_column(String(24))
+    kept_starts_at: Mapped[datetime | None]
+    """The confirmed time that stays the patient's until another one is decided."""
+    screening: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    flagged: Mapped[bool] = mapped_column(default=False)
+    """An answer was yes or not sure: a practitioner looks at it before it is confirmed."""
+    created_at: Mapped[datetime]
+    requested_at: Mapped[datetime]
+    """When the clinic was last asked."""
+    decided_by: Mapped[str | None]
+    decided_by_id: Mapped[int | None] = mapped_column(BigInteger)
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
+    """Why it was declined or cancelled, as the patient was told."""
+    ended_by: Mapped[str | None] = mapped_column(String(8))
+    """patient, staff or time."""
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
+    """When something is to be done about it although nobody says anything."""
+    reminders: Mapped[int] = mapped_column(default=0)
+
+
+class Slot(Base):
+    """Five minutes of a practitioner, and what they are held for: no two things can hold them."""
+
+    __tablename__ = "slots"
+
+    practitioner: Mapped[str] = mapped_column(String(24), primary_key=True)
+    unit: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """Number of the five minutes since 1970 in UTC."""
+    holder: Mapped[str] = mapped_column(String(32), index=True)
+    """visit:ID, kept:ID, block:ID or wait:ID."""
+
+
+class Block(Base):
+    """Time in which a practitioner, or everybody, takes no visits."""
+
+    __tablename__ = "blocks"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
+    practitioner: Mapped[str | None] = mapped_column(String(24))
+    """Empty where it is everybody."""
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime] = mapped_column(index=True)
+    reason: Mapped[str]
+    author: Mapped[str]
+    author_id: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+
+class Wait(Base):
+    """A patient's wish for an earlier time, and the time that is being offered."""
+
+    __tablename__ = "waits"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
+    visit_id: Mapped[int] = mapped_column(Key, unique=True)
+    chat_id: Mapped[int] = mapped_column(BigInteger)
+    version: Mapped[int] = mapped_column(default=1)
+    since: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(8), index=True)
+    """waiting -> offered -> waiting | taken | closed."""
+    practitioner: Mapped[str | None] = mapped_column(String(24))
+    starts_at: Mapped[datetime | None]
+    """The time on offer; it is held until `due_at`."""
+    refused: Mapped[list[int]] = mapped_column(JSON, default=list)
+    """Units that were offered already."""
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class Consent(Base):
+    """What a patient agreed to or refused: the newest row of a purpose counts."""
+
+    __tablename__ = "consents"
+    __table_args__ = (Index("ix_consents_chat_id_purpose", "chat_id", "purpose"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
+    chat_id: Mapped[int] = mapped_column(BigInteger)
+    purpose: Mapped[str] = mapped_column(String(16))
+    """visit, follow-up or offers."""
+    given: Mapped[bool]
+    version: Mapped[str] = mapped_column(String(16))
+    """Of the sentence that was agreed to."""
+    at: Mapped[datetime]
 
 
 class Audit(Base):
