@@ -289,7 +289,7 @@ class Dispatcher:
             return NotYet()
         try:
             params, files = attached(row.params)
-            uploads = {name: File(*file) for name, file in files.items()}
+            uploads = {part: File(name, content, mime) for part, (name, mime, content) in files.items()}
             answer = await self._wire.call(row.method, params, files=uploads)
         except Unsent:
             return NotYet(unreached=True)

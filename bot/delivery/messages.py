@@ -74,7 +74,10 @@ class ForceReply:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A new message of Telegram HTML, at most 4,096 UTF-16 units once parsed; `below` only where there are no `rows`."""
+    """A new message of Telegram HTML, at most 4,096 UTF-16 units once parsed.
+
+    It has `rows` of inline buttons or something `below` it, not both.
+    """
 
     chat_id: int
     text: str
