@@ -11,6 +11,8 @@ from bot.store.models import Patient
 FRAGMENT_WITHIN = timedelta(minutes=10)
 """How long a last answer explains a fragment such as "and for the neck?"."""
 
+FLAGGED_FOR = timedelta(days=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -59,6 +61,12 @@ def recent_topic(session: Session, chat_id: int, now: datetime) -> str | None:
     if patient is None or patient.topic_at is None or now - patient.topic_at > FRAGMENT_WITHIN:
         return None
     return patient.topic
+
+
+def was_flagged(session: Session, chat_id: int, now: datetime) -> bool:
+    """True for a day after the patient wrote something that may be an emergency: nothing is offered to them then."""
+    patient = session.get(Patient, chat_id)
+    return patient is not None and patient.flagged_at is not None and now - patient.flagged_at < FLAGGED_FOR
 
 
 def display_name(patient: Patient) -> str:
