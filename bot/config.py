@@ -7,14 +7,13 @@ import io
 import re
 import tomllib
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, time, timedelta
 from decimal import Decimal
-from difflib import get_close_matches
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -24,9 +23,7 @@ from babel.numbers import is_currency
 from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     Strict,
@@ -35,16 +32,12 @@ from pydantic import (
 )
 
 from bot.errors import ClinicError, MesobotError, SettingsError
+from bot.plain import Plain, and_more, did_you_mean, expected, first_problem
+from bot.programme import Change, Step, overlaid, packaged
 
 PREFIX = "MESOBOT_"
 DEFAULT_API_URL = "https://api.telegram.org"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-
-class Plain(BaseModel):
-    """A frozen value; a key it does not know is an error, since it is probably a typing mistake."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
 def _http_url(value: str) -> str:
@@ -146,8 +139,8 @@ def load_settings(environ: Mapping[str, str], folder: Path) -> Settings:
         key = "".join(map(str, problem["loc"]))
         name = PREFIX + key.upper()
         place = f"{file}: line {in_file[name][1]}: " if name in in_file and name not in in_environ else ""
-        said = _expected(problem, secret=key in SECRETS)
-        raise SettingsError(f"{place}{name + ': ' if key else ''}{said}{_and_more(others)}") from None
+        said = expected(problem, secret=key in SECRETS)
+        raise SettingsError(f"{place}{name + ': ' if key else ''}{said}{and_more(others)}") from None
 
 
 SECRETS = frozenset({"token", "webhook_secret", "database_url"})
@@ -166,7 +159,7 @@ def _read_env(file: Path) -> dict[str, tuple[str, int]]:
             raise SettingsError(f"{file}: line {line}: expected NAME=value, with both quotes or none")
         if ours and name not in SETTINGS:
             raise SettingsError(
-                f"{file}: line {line}: {name} is not a setting of mesobot{_did_you_mean(name.upper(), SETTINGS)}"
+                f"{file}: line {line}: {name} is not a setting of mesobot{did_you_mean(name.upper(), SETTINGS)}"
             )
         if ours:
             found[name] = (entry.value or "").strip(), line
@@ -184,78 +177,6 @@ def _read_text(file: Path, kind: type[MesobotError]) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise kind(f"{file}: line {line}: this is not UTF-8: save the file as UTF-8") from None
-
-
-# --- saying what is wrong ---------------------------------------------------------------------------------------------
-
-_A_DATE = "expected a date like 2026-12-24"
-_A_NUMBER = "expected a number"
-_EXPECTED = {
-    "int_parsing": "expected a whole number",
-    "int_type": "expected a whole number, without quotes",
-    "int_from_float": "expected a whole number",
-    "float_parsing": _A_NUMBER,
-    "float_type": _A_NUMBER,
-    "decimal_parsing": _A_NUMBER + " such as 140 or 99.50",
-    "decimal_type": _A_NUMBER + " such as 140 or 99.50",
-    "decimal_max_places": "expected at most {decimal_places} digits after the point",
-    "finite_number": _A_NUMBER,
-    "greater_than": _A_NUMBER + " above {gt:g}",
-    "greater_than_equal": _A_NUMBER + " of at least {ge:g}",
-    "less_than_equal": _A_NUMBER + " of at most {le:g}",
-    "string_type": "expected a text in quotes",
-    "string_too_short": "must not be empty",
-    "string_too_long": "expected at most {max_length} characters",
-    "date_parsing": _A_DATE,
-    "date_type": _A_DATE,
-    "date_from_datetime_parsing": _A_DATE,
-    "date_from_datetime_inexact": _A_DATE,
-    "time_parsing": "expected a time like 09:30",
-    "time_type": "expected a time like 09:30",
-    "tuple_type": 'expected a list, such as ["one", "two"]',
-    "model_type": "expected a section with keys of its own",
-    "path_type": "expected a path in quotes",
-    "literal_error": "expected {expected}",
-}
-"""Pydantic's kinds of errors, in words for a person; what is not here keeps pydantic's own."""
-
-_SHOWN = 60
-"""Characters of a bad value that are shown."""
-
-
-def _expected(problem: Any, *, secret: bool = False) -> str:
-    """Say what was expected, and what was found unless it is a `secret`."""
-    kind, value = problem["type"], problem["input"]
-    if kind == "tuple_type" and isinstance(value, dict):
-        return f"expected a list: write its heading as [[{problem['loc'][-1]}]]"
-    if kind == "model_type" and isinstance(value, list):
-        return f"expected one section: write its heading as [{problem['loc'][-1]}]"
-    if kind in _EXPECTED:
-        said = _EXPECTED[kind].format(**problem.get("ctx", {}))
-    else:
-        said = str(problem["msg"]).removeprefix("Value error, ")
-    if kind == "string_too_long":
-        return f"{said}, got {len(value)}"
-    if secret or kind == "string_too_short" or isinstance(value, dict | list):
-        return said
-    return f"{said}, got {_shown(value)}"
-
-
-def _shown(value: object) -> str:
-    """Return a value as its owner wrote it, cut short, with anything like a token left out."""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    text = re.sub(r"[0-9]{5,}:[A-Za-z0-9_-]{10,}", "(a token)", text)
-    text = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-    return repr(text) if isinstance(value, str) else text
-
-
-def _and_more(others: Collection[object]) -> str:
-    return f" (and {len(others)} more)" if others else ""
-
-
-def _did_you_mean(name: str, known: Collection[str]) -> str:
-    likely = get_close_matches(name, known, 1, cutoff=0.75)
-    return f" (did you mean {likely[0]}?)" if likely else f"; known are {', '.join(sorted(known))}"
 
 
 # --- clinic.toml ------------------------------------------------------------------------------------------------------
@@ -448,6 +369,10 @@ class Treatment(Plain):
     price_note: Note = ""
     interval_weeks: Annotated[tuple[Weeks, Weeks], BeforeValidator(_pair)] = (2, 4)
     """Shortest and longest time between two sessions of a course (packaged default: the article's 2 to 4 weeks)."""
+    sessions: Annotated[Whole, Field(ge=1, le=50)] | None = None
+    """Of a usual course; without it, staff say when a course is over."""
+    programme: tuple[Change, ...] = ()
+    """Follow-ups that this treatment wants otherwise than the clinic."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -537,6 +462,16 @@ class Booking(Plain):
         return self
 
 
+class FollowUps(Plain):
+    """When patients are written to unasked."""
+
+    quiet_from: time = time(21)
+    quiet_until: time = time(8)
+    """Wall times between which nobody is written to unasked; patients can set their own."""
+    review: Url | None = None
+    """Where a happy patient may write a review."""
+
+
 class Enquiries(Plain):
     """How long a question to staff may wait, and how long a conversation may rest."""
 
@@ -586,6 +521,8 @@ class Clinic(Plain):
     aftercare: Aftercare = Aftercare()
     visits: Visits = Visits()
     booking: Booking = Booking()
+    followups: FollowUps = FollowUps()
+    programme: tuple[Change, ...] = ()
     privacy: Privacy
     enquiries: Enquiries = Enquiries()
     alerts: Alerts = Alerts()
@@ -621,6 +558,21 @@ class Clinic(Plain):
     def urgent_phone(self) -> str:
         """The number for complications, in the international form."""
         return international(self.contact.urgent_phone or self.contact.phone, self.country)
+
+    @model_validator(mode="after")
+    def _programme_is_whole(self) -> Self:
+        for place, treatment in (("programme", None), *((f"treatments: {one.id}", one.id) for one in self.treatments)):
+            try:
+                self.steps(treatment)
+            except ValueError as error:
+                raise ValueError(f"{place}: {error}") from None
+        return self
+
+    def steps(self, treatment_id: str | None) -> tuple[Step, ...]:
+        """Return the follow-ups of a treatment: the packaged ones, changed by the clinic, then by the treatment."""
+        steps = overlaid(packaged(), self.programme)
+        treatment = self.treatment(treatment_id) if treatment_id else None
+        return overlaid(steps, treatment.programme) if treatment else steps
 
     @property
     def team(self) -> tuple[Practitioner, ...]:
@@ -695,7 +647,7 @@ def load_clinic(file: Path | None) -> Clinic:
         said, _, place = str(error).removesuffix(")").rpartition(" (at ")
         raise ClinicError(f"{name}: {place}: this is not TOML: {said}") from None
     except ValidationError as error:
-        raise ClinicError(f"{name}: {first_problem(error)}") from None
+        raise ClinicError(f"{name}: {first_problem(error, Clinic)}") from None
     folder = clinic.content.folder
     if folder is None:
         return clinic
@@ -703,48 +655,3 @@ def load_clinic(file: Path | None) -> Clinic:
     if not absolute.is_dir():
         raise ClinicError(f"{name}: content.folder: {absolute} is not a folder")
     return clinic.model_copy(update={"content": Content(folder=absolute)})
-
-
-def first_problem(error: ValidationError) -> str:
-    """Say what is wrong with a clinic's first bad key, and how many more there are."""
-    # A mistyped key is why another is missing, so it comes first.
-    problem, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    return f"{_at_key(problem)}{_and_more(others)}"
-
-
-def _at_key(problem: Any) -> str:
-    key = _key(problem["loc"])
-    match problem["type"]:
-        case "missing":
-            return f"{key} is missing"
-        case "extra_forbidden":
-            *section, name = problem["loc"]
-            return f"{key} is not a key mesobot knows{_did_you_mean(str(name), _keys(Clinic, section))}"
-        case _:
-            return f"{key + ': ' if key else ''}{_expected(problem)}"
-
-
-def _key(place: Collection[str | int]) -> str:
-    """Return a key as "treatments, entry 2: minutes"."""
-    said, joint = "", ""
-    for part in place:
-        if isinstance(part, int):
-            said, joint = f"{said}, entry {part + 1}", ": "
-        else:
-            said, joint = f"{said}{joint}{part}", "."
-    return said
-
-
-def _keys(model: type[BaseModel], section: Collection[str | int]) -> Collection[str]:
-    """Return the keys that may stand in a section of `model`."""
-    for name in section:
-        if isinstance(name, str) and name in model.model_fields:
-            model = next(_models(model.model_fields[name].annotation), model)
-    return model.model_fields
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models(part)

@@ -8,8 +8,9 @@ from tempfile import NamedTemporaryFile
 
 from pydantic import ValidationError
 
-from bot.config import Clinic, Settings, first_problem
+from bot.config import Clinic, Settings
 from bot.errors import SettingsError
+from bot.plain import first_problem
 
 TEMPLATE = """\
 # What the bot knows about the clinic. `mesobot doctor` checks it.
@@ -122,7 +123,7 @@ def _problem(given: Mapping[str, str]) -> str | None:
     try:
         Clinic.model_validate(tomllib.loads(_clinic_toml(given)))
     except ValidationError as error:
-        return first_problem(error)
+        return first_problem(error, Clinic)
     return None
 
 

@@ -9,10 +9,9 @@ begins with a dot, are no content.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -25,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.delivery.markup import escape
 from bot.errors import ContentError
+from bot.plain import EXPECTED, first_problem
 
 TOPIC_IDS = (
     "what-is", "history", "safety", "recovery", "side-effects", "makeup", "results-last", "results-speed", "areas",
@@ -189,7 +189,7 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
             continue  # an editor's or a system's own
         if file.suffix == ".md" and not re.match(_SLUG, file.stem):
             raise ContentError(
-                f"{file}: the file's name is the topic's id: expected {_WORDS['string_pattern_mismatch']}"
+                f"{file}: the file's name is the topic's id: {_WORDS['string_pattern_mismatch']}"
             )
         yield file.relative_to(root).as_posix(), file
 
@@ -304,49 +304,22 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             raise yaml.constructor.ConstructorError(None, None, f"{node.value}: {error}", node.start_mark) from None
 
 
-_A_TEXT = "a text: put quotes around it"
-_WORDS = {
-    "string_type": _A_TEXT,
-    "string_too_short": "a text that is not empty",
-    "string_too_long": "at most {max_length} characters",
-    "string_pattern_mismatch": "at most 32 small letters, digits and dashes, such as results-last",
-    "literal_error": "{expected}",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "date_type": "a date like 2026-12-24",
-    "date_parsing": "a date like 2026-12-24",
-    "date_from_datetime_parsing": "a date like 2026-12-24",
-    "date_from_datetime_inexact": "a date like 2026-12-24",
-    "tuple_type": "a list: one line each, beginning with -",
-    "too_short": "a list of at least {min_length}",
-    "model_type": "keys and values, such as title: What is it?",
+_WORDS = EXPECTED | {
+    "string_type": "expected a text: put quotes around it",
+    "string_too_short": "expected a text that is not empty",
+    "string_pattern_mismatch": "expected at most 32 small letters, digits and dashes, such as results-last",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "tuple_type": "expected a list: one line each, beginning with -",
+    "too_short": "expected a list of at least {min_length}",
+    "model_type": "expected keys and values, such as title: What is it?",
 }
-"""What each kind of pydantic's errors means was expected, in words for a person."""
+"""What is said otherwise of YAML than of TOML."""
 
 
 def _validate(file: Path, model: type[BaseModel], values: Any, place: tuple[int, ...] = ()) -> Any:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        # A mistyped key is why another is missing, so it comes first.
-        problem, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        more = f" (and {len(others)} more)" if others else ""
-        said = _problem((*place, *problem["loc"]), problem, model.model_fields)
-        raise ContentError(f"{file}: {said}{more}") from None
-
-
-def _problem(place: tuple[int | str, ...], problem: Any, known: Collection[str]) -> str:
-    key = "".join(
-        f"{', ' if at else ''}entry {part + 1}" if isinstance(part, int) else f"{': ' if at else ''}{part}"
-        for at, part in enumerate(place)
-    )
-    kind, value = problem["type"], problem["input"]
-    if kind == "missing":
-        return f"{key} is missing"
-    if kind == "extra_forbidden":
-        likely = get_close_matches(str(place[-1]), known, 1, cutoff=0.75)
-        hint = f" (did you mean {likely[0]}?)" if likely else f"; known are {', '.join(sorted(known))}"
-        return f"{key} is not a key mesobot knows{hint}"
-    expected = f"expected {_WORDS[kind]}".format(**problem.get("ctx", {})) if kind in _WORDS else problem["msg"]
-    got = "" if isinstance(value, dict | list | None) else f", got {str(value)[:60]!r}"
-    return f"{key + ': ' if key else ''}{expected}{got}"
+        said = first_problem(error, model, place=place, words=_WORDS)
+        raise ContentError(f"{file}: {said}") from None

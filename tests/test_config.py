@@ -38,7 +38,7 @@ MISTAKES = [
     ("[address]", "[adress]", "adress is not a key mesobot knows (did you mean address?)"),
     ('\nphone = "', '\nphne = "', "contact.phne is not a key mesobot knows (did you mean phone?) (and 1 more)"),
     (FACE, FACE + "\ncolour = 1", "treatments, entry 1: colour is not a key mesobot knows; known are "
-     "id, interval_weeks, minutes, name, price, price_note"),
+     "id, interval_weeks, minutes, name, price, price_note, programme, sessions"),
     # a wrong type
     ('emergency = "999"', "emergency = 999", "emergency: expected a text in quotes, got 999"),
     ("minutes = 45", "minutes = 45.5",

@@ -11,8 +11,9 @@ ROOT = Path(__file__).parent.parent
 
 FLOORS: tuple[frozenset[str], ...] = (
     # ground: plain values
-    frozenset({"bot.clock", "bot.errors", "bot.logs", "bot.delivery.messages", "bot.delivery.markup",
-               "bot.store.models"}),
+    frozenset({"bot.clock", "bot.errors", "bot.logs", "bot.plain", "bot.delivery.messages",
+               "bot.delivery.markup", "bot.store.models"}),
+    frozenset({"bot.programme"}),
     frozenset({"bot.config", "bot.store.migrations", "bot.store.migrations.env", "bot.store.migrations.versions",
                "faq.text", "faq.content", "bot.delivery.limiter", "bot.delivery.lanes", "bot.delivery.wire"}),
     # the stores, the words, and the rules that come before everything
@@ -21,14 +22,16 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"bot.delivery.inbox", "bot.delivery.outbox", "bot.wording.facts", "bot.store.backup",
                "faq.matcher"}),
     frozenset({"bot.wording.front", "faq.reader", "faq.build_encoder", "faq.evaluate"}),
-    frozenset({"bot.wording.answers", "bot.wording.staff", "bot.wording.gaps"}),
+    frozenset({"bot.wording.answers", "bot.wording.staff", "bot.wording.gaps", "bot.wording.calendar"}),
     # the use-cases
-    frozenset({"bot.clinic.patients", "bot.clinic.staffroom", "bot.clinic.opening"}),
-    frozenset({"bot.clinic.enquiries", "bot.clinic.upkeep", "bot.clinic.insights"}),
+    frozenset({"bot.clinic.patients", "bot.clinic.staffroom", "bot.clinic.opening", "bot.clinic.slots",
+               "bot.clinic.timing"}),
+    frozenset({"bot.clinic.upkeep", "bot.clinic.insights", "bot.clinic.visits"}),
+    frozenset({"bot.clinic.enquiries", "bot.clinic.waits", "bot.clinic.blocks"}),
     # delivery's machines
     frozenset({"bot.delivery.dispatcher", "bot.delivery.poller", "bot.delivery.edge", "bot.web.webhook"}),
     # the conversations
-    frozenset({"handlers.pages"}),
+    frozenset({"handlers.pages", "handlers.calendar"}),
     frozenset({"handlers.desk"}),
     frozenset({"handlers.cards", "handlers.gaps"}),
     frozenset({"handlers.front", "handlers.questions", "handlers.staffroom", "handlers.rest", "handlers.rounds"}),

@@ -51,13 +51,8 @@ class _Offered:
     @property
     def units(self) -> range:
         """All that they touch."""
-        starts = [
-            start
-            for days in self.starts.values()
-            for of_day in days.values()
-            for start in of_day[:: len(of_day) - 1 or 1]
-        ]
-        return range(min(starts), max(starts) + self.length)
+        each_day = [of_day for days in self.starts.values() for of_day in days.values()]
+        return range(min(day[0] for day in each_day), max(day[-1] for day in each_day) + self.length)
 
 
 def unit(at: datetime) -> int:
