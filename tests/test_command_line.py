@@ -428,7 +428,7 @@ def test_init_does_not_overwrite(here: Path, mesobot: Shell) -> None:
 
 def test_a_database_is_made_copied_and_put_back(here: Path, mesobot: Shell) -> None:
     assert mesobot("db", "upgrade") == 0
-    assert mesobot.out == "The database is at revision 0002.\n"
+    assert mesobot.out == "The database is at revision 0003.\n"
     assert mesobot("db", "upgrade") == 0
     assert mesobot("db", "backup", "copy.db") == 0
     assert mesobot.out == (

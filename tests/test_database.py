@@ -1,4 +1,4 @@
-"""The database: transactions, instants, private files, and a schema that is the models'."""
+"""The database: transactions, instants, private files, and a schema that is the models', on SQLite and PostgreSQL."""
 
 import asyncio
 import contextlib
@@ -7,46 +7,64 @@ import sqlite3
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from threading import Event
 from zoneinfo import ZoneInfo
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
-from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, StatementError
 from sqlalchemy.orm import Session
 
 from bot.errors import StoreError
 from bot.store import migrations
 from bot.store.database import OWED, SCHEMA, Database, is_passing, parse_url
 from bot.store.models import Base, Fact, Patient
+from tests.postgres import Cluster
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EXPECTED = "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 
 
 @pytest.fixture
-def database(database_file: Path) -> Iterator[Database]:
-    with opened(database_file) as database:
+def database(any_database: str) -> Iterator[Database]:
+    with opened(any_database) as database:
+        yield database
+
+
+@pytest.fixture
+def postgresql(cluster: Cluster) -> Iterator[Database]:
+    with cluster.database() as url, opened(url) as database:
         yield database
 
 
 @contextlib.contextmanager
-def opened(file: Path) -> Iterator[Database]:
-    database = Database(parse_url(f"sqlite:///{file}"))
+def opened(url: str) -> Iterator[Database]:
+    database = Database(parse_url(url))
     try:
         yield database
     finally:
         database.close()
 
 
-def complaint(file: Path) -> str:
-    with opened(file) as database, pytest.raises(StoreError) as caught:
+@contextlib.contextmanager
+def opened_file(file: Path) -> Iterator[Database]:
+    with opened(f"sqlite:///{file}") as database:
+        yield database
+
+
+def complaint(url: str) -> str:
+    with opened(url) as database, pytest.raises(StoreError) as caught:
         database.migrate()
     return str(caught.value)
+
+
+def complaint_of_file(file: Path) -> str:
+    return complaint(f"sqlite:///{file}")
 
 
 def value(session: Session) -> str | None:
@@ -98,9 +116,9 @@ async def test_the_dispatcher_hears_of_a_commit_that_owes_something(database: Da
     assert seen == ["2"]  # it is called when the commit can be seen
 
 
-async def test_transactions_side_by_side_do_not_lose_each_others_work(database_file: Path) -> None:
-    """Two programs on one file, many transactions at once: each sees what the last one left."""
-    with opened(database_file) as one, opened(database_file) as other:
+async def test_transactions_side_by_side_do_not_lose_each_others_work(any_database: str) -> None:
+    """Two programs on one database, many transactions at once: each sees what the last one left."""
+    with opened(any_database) as one, opened(any_database) as other:
         numbers = await asyncio.gather(*(database.transaction(counted) for _ in range(15) for database in (one, other)))
     assert sorted(numbers) == list(range(1, 31))
 
@@ -114,6 +132,67 @@ async def test_reading_writes_nothing_and_does_not_wait_for_the_writer(database:
     assert await database.transaction(write) is None
     await database.read(lambda session: session.merge(Fact(name="x", value="9")))
     assert await database.read(value) == "1"
+
+
+async def test_a_reader_sees_one_moment(any_database: str) -> None:
+    with opened(any_database) as one, opened(any_database) as other:
+
+        def look_twice(session: Session) -> list[str | None]:
+            before = value(session)
+            other._write(counted)
+            session.expire_all()
+            return [before, value(session)]
+
+        assert await one.read(look_twice) == [None, None]
+        assert await one.read(value) == "1"
+
+
+async def test_whoever_writes_waits_for_another_but_not_for_ever(
+    any_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.database.WAIT", 0.05)
+    with opened(any_database) as one, opened(any_database) as other:
+
+        def keep_waiting(session: Session) -> OperationalError:
+            counted(session)
+            with pytest.raises(OperationalError) as caught:
+                other._write(counted)
+            return caught.value
+
+        assert is_passing(await one.transaction(keep_waiting))
+        assert await other.transaction(counted) == 2
+
+
+async def test_a_server_that_was_started_again_is_found_again(postgresql: Database) -> None:
+    def end_all(session: Session) -> None:
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        session.execute(text(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {others}"))
+        session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    await postgresql.transaction(counted)
+    with pytest.raises(DBAPIError) as caught:
+        await postgresql.read(end_all)
+    assert is_passing(caught.value)
+    assert await postgresql.transaction(counted) == 2
+    assert await postgresql.read(value) == "2"
+
+
+async def test_a_program_that_has_gone_silent_does_not_keep_the_others_from_writing(
+    postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.database.STALL", 0.01)
+    with opened(postgresql.url.render_as_string(hide_password=False)) as silent:
+
+        def fall_silent(session: Session) -> None:
+            counted(session)
+            session.flush()
+            assert postgresql._write(counted) == (1, False)  # as soon as the silent one is broken off
+            counted(session)
+
+        with pytest.raises(DBAPIError) as caught:
+            await silent.transaction(fall_silent)
+        assert is_passing(caught.value)
+        assert await silent.transaction(counted) == 2
 
 
 def test_what_may_succeed_later() -> None:
@@ -171,7 +250,7 @@ def modes(folder: Path) -> dict[str, int]:
 async def test_only_the_owner_can_read_the_files(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
-        with opened(tmp_path / "clinic.db") as database:
+        with opened_file(tmp_path / "clinic.db") as database:
             database.migrate()
             await database.transaction(counted)
             found = modes(tmp_path)
@@ -182,14 +261,14 @@ async def test_only_the_owner_can_read_the_files(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "none"
-    assert complaint(folder / "x.db") == (
+    assert complaint_of_file(folder / "x.db") == (
         f"the folder {folder} for the database does not exist: create it, or change MESOBOT_DATABASE_URL"
     )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_is_no_database(tmp_path: Path) -> None:
-    assert complaint(tmp_path) == f"the database file {tmp_path} cannot be written: Is a directory"
+    assert complaint_of_file(tmp_path) == f"the database file {tmp_path} cannot be written: Is a directory"
 
 
 @contextlib.contextmanager
@@ -210,7 +289,7 @@ def read_only_folder() -> Iterator[Path]:
 
 def test_a_folder_that_cannot_be_written_is_named() -> None:
     with read_only_folder() as folder:
-        said = complaint(folder / "x.db")
+        said = complaint_of_file(folder / "x.db")
     assert said == f"the database file {folder / 'x.db'} cannot be written: Permission denied"
 
 
@@ -218,7 +297,7 @@ def test_a_file_that_is_no_database_is_named_and_left_as_it_is(tmp_path: Path) -
     file = tmp_path / "notes.txt"
     file.write_text("These are my notes, and they must not be lost. " * 50, encoding="utf-8")
     before = file.read_bytes()
-    assert complaint(file) == f"the database at sqlite:///{file} cannot be used: file is not a database"
+    assert complaint_of_file(file) == f"the database at sqlite:///{file} cannot be used: file is not a database"
     assert file.read_bytes() == before
     assert list(tmp_path.iterdir()) == [file]
 
@@ -230,17 +309,21 @@ def test_this_program_is_written_for_the_newest_migration() -> None:
     assert migrations.head() == SCHEMA
 
 
-def test_the_migrated_tables_are_the_models(database_file: Path) -> None:
-    engine = create_engine(f"sqlite:///{database_file}")
-    with engine.connect() as connection:
+def test_the_migrated_tables_are_the_models(database: Database) -> None:
+    with database._reader.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
         assert compare_metadata(context, Base.metadata) == []
-    engine.dispose()
 
 
-def test_migrating_twice_changes_nothing(database_file: Path) -> None:
-    with opened(database_file) as database:
-        assert database.schema() == SCHEMA
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    assert database.schema() == SCHEMA
+    database.migrate()
+    assert database.schema() == SCHEMA
+
+
+def test_an_empty_database_has_no_schema_and_gets_one(any_empty_database: str) -> None:
+    with opened(any_empty_database) as database:
+        assert database.schema() is None
         database.migrate()
         assert database.schema() == SCHEMA
 
@@ -248,19 +331,43 @@ def test_migrating_twice_changes_nothing(database_file: Path) -> None:
 def test_an_empty_file_has_no_schema_and_gets_one(tmp_path: Path) -> None:
     file = tmp_path / "x.db"
     file.touch()
-    with opened(file) as database:
+    with opened_file(file) as database:
         assert database.schema() is None
         database.migrate()
         assert database.schema() == SCHEMA
 
 
-def test_a_newer_database_is_refused_and_left_as_it_is(database_file: Path) -> None:
-    with closing(sqlite3.connect(database_file)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    assert complaint(database_file) == (
-        f"the database is at revision 9999, newer than this program ({SCHEMA}): update mesobot"
-    )
-    with opened(database_file) as database:
+def is_waited_for(database: Database) -> bool:
+    """True where another program waits for this one; SQLite does not know."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    return database.is_sqlite or bool(database.read_now(lambda session: session.scalar(waiting)))
+
+
+def test_two_programs_that_start_on_an_empty_database_migrate_it_once(any_empty_database: str) -> None:
+    with opened(any_empty_database) as one, opened(any_empty_database) as other, ThreadPoolExecutor(1) as thread:
+        begun: list[Future[None]] = []
+
+        def let_the_other_begin(_: Connection) -> None:
+            seen = Event()
+            event.listen(other._reader, "rollback", lambda _: seen.set(), once=True)
+            begun.append(thread.submit(other.migrate))
+            assert seen.wait(10)  # it has seen that there is no schema
+            while not is_waited_for(one):
+                pass
+
+        event.listen(one._writer, "commit", let_the_other_begin)
+        one.migrate()
+        (after,) = begun
+        after.result()
+        assert other.schema() == SCHEMA
+
+
+def test_a_newer_database_is_refused_and_left_as_it_is(any_database: str) -> None:
+    with opened(any_database) as database:
+        database._write(lambda session: session.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+        assert complaint(any_database) == (
+            f"the database is at revision 9999, newer than this program ({SCHEMA}): update mesobot"
+        )
         assert database.schema() == "9999"
 
 

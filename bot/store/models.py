@@ -1,7 +1,7 @@
 """The tables. Instants are aware and in UTC; Telegram's ids are 64-bit; texts from people stand only where they are
 needed."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Index, Integer, MetaData, String, Text, text
@@ -79,6 +79,15 @@ class Patient(Base):
     topic: Mapped[str | None] = mapped_column(String(64))
     """What the last answer was about, so that a fragment ("and for the neck?") can be understood."""
     topic_at: Mapped[datetime | None]
+    own_language: Mapped[str | None] = mapped_column(String(16))
+    """The language the person chose, where it is not that of their Telegram."""
+    quiet_from: Mapped[time | None]
+    quiet_until: Mapped[time | None]
+    """The person's own quiet hours, where they are not the clinic's."""
+    problem_at: Mapped[datetime | None]
+    """Since when a problem they told of is open: nothing is sent by the programme until staff close it."""
+    paused_at: Mapped[datetime | None]
+    """Since when staff have paused the programme."""
 
 
 class Incoming(Base):
@@ -284,6 +293,113 @@ class Visit(Base):
     due_at: Mapped[datetime | None] = mapped_column(index=True)
     """When something is to be done about it although nobody says anything."""
     reminders: Mapped[int] = mapped_column(default=0)
+    answered_at: Mapped[datetime | None]
+    """When the patient confirmed that they come."""
+    course_id: Mapped[int | None] = mapped_column(Key, index=True)
+    session_number: Mapped[int | None]
+    """Its place in the course, from 1, once it is done."""
+    interval_weeks: Mapped[int | None]
+    """To the next session, as staff said when it was done; 0 for none."""
+
+
+class Course(Base):
+    """The sessions of one treatment that belong together."""
+
+    __tablename__ = "courses"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
+    chat_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    treatment: Mapped[str] = mapped_column(String(24))
+    sessions: Mapped[int | None]
+    """How many are planned, where that is known."""
+    begun_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+    """When its last session was done, or staff ended it."""
+
+
+class FollowUp(Base):
+    """A step of the programme that is to be sent, and what became of it."""
+
+    __tablename__ = "follow_ups"
+    __table_args__ = (
+        Index(
+            "ix_follow_ups_planned",
+            "due_at",
+            "id",
+            sqlite_where=text("state = 'planned'"),
+            postgresql_where=text("state = 'planned'"),
+        ),
+        Index("ix_follow_ups_chat_id_state", "chat_id", "state"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
+    key: Mapped[str] = mapped_column(String(96), unique=True)
+    """Visit, step and the anchor's instant: planning the same twice is planning once."""
+    visit_id: Mapped[int | None] = mapped_column(Key, index=True)
+    chat_id: Mapped[int | None] = mapped_column(BigInteger)
+    step: Mapped[str] = mapped_column(String(24))
+    kind: Mapped[str] = mapped_column(String(8))
+    anchor_at: Mapped[datetime]
+    planned_for: Mapped[datetime]
+    """When the programme wanted it; `due_at` is when it may go."""
+    due_at: Mapped[datetime]
+    valid_until: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(10))
+    """planned -> sent | cancelled | skipped | stale | refused; frozen while a problem is open or staff paused it."""
+    reason: Mapped[str | None] = mapped_column(String(32))
+    """Why it was not sent."""
+    text: Mapped[str | None]
+    """Words that staff wrote for a date, instead of a step's."""
+    author: Mapped[str | None]
+    sent_at: Mapped[datetime | None]
+    outbox_id: Mapped[int | None] = mapped_column(Key, index=True)
+    answer: Mapped[str | None] = mapped_column(String(16))
+    answered_at: Mapped[datetime | None]
+
+
+class Call(Base):
+    """Somebody whom staff have to telephone, since a message could not reach them, or may not have."""
+
+    __tablename__ = "calls"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    visit_id: Mapped[int | None] = mapped_column(Key)
+    chat_id: Mapped[int | None] = mapped_column(BigInteger)
+    why: Mapped[str] = mapped_column(String(16))
+    """blocked, gone, uncertain, refused or never joined."""
+    what: Mapped[str] = mapped_column(String(32))
+    """The step, or kind of message."""
+    created_at: Mapped[datetime]
+    done_at: Mapped[datetime | None] = mapped_column(index=True)
+    done_by: Mapped[str | None]
+
+
+class Invite(Base):
+    """A link that ties the chat of whoever opens it first to a visit that staff entered."""
+
+    __tablename__ = "invites"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the link's secret, which is not kept."""
+    visit_id: Mapped[int] = mapped_column(Key, index=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    used_by: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Note(Base):
+    """What staff wrote down about a patient."""
+
+    __tablename__ = "notes"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
+    visit_id: Mapped[int] = mapped_column(Key, index=True)
+    text: Mapped[str]
+    author: Mapped[str]
+    author_id: Mapped[int | None] = mapped_column(BigInteger)
+    at: Mapped[datetime]
 
 
 class Slot(Base):
