@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from bot.clinic import opening, patients, slots, staffroom
+from bot.clinic import opening, patients, plans, slots, staffroom
 from bot.clinic.slots import Free
 from bot.config import Clinic, Treatment
 from bot.delivery import outbox
@@ -251,7 +251,7 @@ def move(
         return _taken(session, clinic, treatment, practitioner, now)
     visit.requested_at, visit.reminders = now, 0
     visit.reason = None
-    _change(session, visit, REQUESTED, "visit moved", chat_id, now)
+    change(session, clinic, visit, REQUESTED, "visit moved", chat_id, now)
     visit.due_at = _next_look(clinic, visit)
     return Requested(card(session, clinic, visit), moved=True)
 
@@ -261,10 +261,10 @@ def accept(session: Session, clinic: Clinic, visit_id: int, version: int, chat_i
     visit = _patients(session, visit_id, chat_id)
     if visit is None:
         return NotHere()
-    if not _is_as_shown(visit, version, (PROPOSED,)) or visit.starts_at <= now:
+    if not is_as_shown(visit, version, (PROPOSED,)) or visit.starts_at <= now:
         return Late(card(session, clinic, visit))
     _let_go_of_kept(session, clinic, visit)
-    _change(session, visit, CONFIRMED, "visit accepted", chat_id, now)
+    change(session, clinic, visit, CONFIRMED, "visit accepted", chat_id, now)
     return Changed(card(session, clinic, visit))
 
 
@@ -273,7 +273,7 @@ def refuse(session: Session, clinic: Clinic, visit_id: int, version: int, chat_i
     visit = _patients(session, visit_id, chat_id)
     if visit is None:
         return NotHere()
-    if not _is_as_shown(visit, version, (PROPOSED,)):
+    if not is_as_shown(visit, version, (PROPOSED,)):
         return Late(card(session, clinic, visit))
     _fall_back(session, clinic, visit, CANCELLED, BY_PATIENT, "visit refused", chat_id, now)
     return Changed(card(session, clinic, visit))
@@ -286,7 +286,7 @@ def cancel(
     visit = _patients(session, visit_id, chat_id)
     if visit is None:
         return NotHere()
-    if not _is_as_shown(visit, version, LIVE):
+    if not is_as_shown(visit, version, LIVE):
         return Late(card(session, clinic, visit))
     if is_too_near(clinic, visit, now):
         return TooLate(card(session, clinic, visit), clinic.visits.notice_hours)
@@ -313,15 +313,15 @@ def confirm(
     session: Session, clinic: Clinic, visit_id: int, version: int, staff_chat: int, actor: Actor, now: datetime
 ) -> ChangeOutcome:
     """Let staff say yes to a request."""
-    visit = _staffs(session, visit_id, staff_chat)
+    visit = of_staff(session, visit_id, staff_chat)
     if visit is None:
         return NotHere()
-    if not _is_as_shown(visit, version, (REQUESTED,)):
+    if not is_as_shown(visit, version, (REQUESTED,)):
         return Late(card(session, clinic, visit))
     _let_go_of_kept(session, clinic, visit)
     _decide(visit, actor, now)
     visit.reason = None
-    _change(session, visit, CONFIRMED, "visit confirmed", actor.id, now)
+    change(session, clinic, visit, CONFIRMED, "visit confirmed", actor.id, now)
     return Changed(card(session, clinic, visit))
 
 
@@ -337,18 +337,18 @@ def propose(
     now: datetime,
 ) -> ChangeOutcome | Taken:
     """Offer the patient another time, held until they answer; staff may offer what patients are not shown any more."""
-    visit = _staffs(session, visit_id, staff_chat)
+    visit = of_staff(session, visit_id, staff_chat)
     treatment = clinic.treatment(visit.treatment) if visit else None
     if visit is None or treatment is None:
         return NotHere()
-    if not _is_as_shown(visit, version, LIVE):
+    if not is_as_shown(visit, version, LIVE):
         return Late(card(session, clinic, visit))
     offered = slots.is_offered(session, clinic, treatment, practitioner, starts_at, now, lead=False)
     if not offered or not _take(session, clinic, visit, treatment, practitioner, starts_at):
         return _taken(session, clinic, treatment, practitioner, now)
     _decide(visit, actor, now)
     visit.reason = None
-    _change(session, visit, PROPOSED, "visit proposed", actor.id, now)
+    change(session, clinic, visit, PROPOSED, "visit proposed", actor.id, now)
     visit.due_at = min(now + timedelta(hours=clinic.booking.answer_hours), starts_at)
     return Changed(card(session, clinic, visit))
 
@@ -364,10 +364,10 @@ def decline(
     now: datetime,
 ) -> ChangeOutcome:
     """Let staff say no, with the reason the patient is told: a confirmed visit stays where it was."""
-    visit = _staffs(session, visit_id, staff_chat)
+    visit = of_staff(session, visit_id, staff_chat)
     if visit is None:
         return NotHere()
-    if not _is_as_shown(visit, version, (REQUESTED, PROPOSED)):
+    if not is_as_shown(visit, version, (REQUESTED, PROPOSED)):
         return Late(card(session, clinic, visit))
     _decide(visit, actor, now)
     visit.reason = reason
@@ -386,10 +386,10 @@ def cancel_by_staff(
     now: datetime,
 ) -> ChangeOutcome:
     """Let staff cancel a visit that was confirmed, with the reason the patient is told."""
-    visit = _staffs(session, visit_id, staff_chat)
+    visit = of_staff(session, visit_id, staff_chat)
     if visit is None:
         return NotHere()
-    if not _is_as_shown(visit, version, LIVE):
+    if not is_as_shown(visit, version, LIVE):
         return Late(card(session, clinic, visit))
     _decide(visit, actor, now)
     visit.reason = reason
@@ -401,7 +401,7 @@ def details(
     session: Session, clinic: Clinic, visit_id: int, staff_chat: int, actor: Actor, now: datetime
 ) -> Details | NotHere:
     """Show staff the patient's answers; that they were shown is kept."""
-    visit = _staffs(session, visit_id, staff_chat)
+    visit = of_staff(session, visit_id, staff_chat)
     if visit is None:
         return NotHere()
     _audit(session, visit, "answers viewed", actor.id, visit.status, visit.status, now)
@@ -609,7 +609,7 @@ def _fall_back(
     visit.practitioner, visit.starts_at = visit.kept_practitioner, visit.kept_starts_at
     visit.ends_at = visit.starts_at + length
     visit.kept_practitioner = visit.kept_starts_at = None
-    _change(session, visit, CONFIRMED, action, actor, now)
+    change(session, clinic, visit, CONFIRMED, action, actor, now)
 
 
 def _end(
@@ -618,7 +618,7 @@ def _end(
     visit.ended_by = by
     visit.kept_practitioner = visit.kept_starts_at = None
     _release(session, clinic, _holder(visit), _kept(visit))
-    _change(session, visit, status, action, actor, now)
+    change(session, clinic, visit, status, action, actor, now)
 
 
 def _release(session: Session, clinic: Clinic, *holders: str) -> None:
@@ -643,7 +643,7 @@ def _kept(visit: Visit) -> str:
 # --- rows
 
 
-def _is_as_shown(visit: Visit, version: int, states: Iterable[str]) -> bool:
+def is_as_shown(visit: Visit, version: int, states: Iterable[str]) -> bool:
     """True where the (locked) visit is what the button was made for: who comes second finds another version."""
     return visit.version == version and visit.status in states
 
@@ -653,7 +653,8 @@ def _patients(session: Session, visit_id: int, chat_id: int) -> Visit | None:
     return visit if visit is not None and visit.chat_id == chat_id else None
 
 
-def _staffs(session: Session, visit_id: int, staff_chat: int) -> Visit | None:
+def of_staff(session: Session, visit_id: int, staff_chat: int) -> Visit | None:
+    """Return the (locked) visit for a change from the staff group; None from anywhere else."""
     return _locked(session, visit_id) if staffroom.chat(session) == staff_chat else None
 
 
@@ -672,11 +673,16 @@ def _decide(visit: Visit, actor: Actor, now: datetime) -> None:
     visit.decided_by, visit.decided_by_id, visit.decided_at = actor.name, actor.id, now
 
 
-def _change(session: Session, visit: Visit, status: str, action: str, actor: int | None, now: datetime) -> None:
+def change(
+    session: Session, clinic: Clinic, visit: Visit, status: str, action: str, actor: int | None, now: datetime
+) -> None:
+    """Give a visit another state, with all that comes of it: version, audit row, plans."""
     _audit(session, visit, action, actor, visit.status, status, now)
     visit.status = status
     visit.version += 1
     visit.due_at = None
+    session.flush()
+    plans.plan(session, clinic, visit, now)
 
 
 def _audit(

@@ -352,7 +352,8 @@ class FollowUp(Base):
     """Words that staff wrote for a date, instead of a step's."""
     author: Mapped[str | None]
     sent_at: Mapped[datetime | None]
-    outbox_id: Mapped[int | None] = mapped_column(Key, index=True)
+    sent_with: Mapped[int | None] = mapped_column(Key)
+    """The follow-up whose message said it: several that are due at once are one message."""
     answer: Mapped[str | None] = mapped_column(String(16))
     answered_at: Mapped[datetime | None]
 

@@ -58,14 +58,13 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=True),
         sa.Column("author", sa.Text(), nullable=True),
         sa.Column("sent_at", INSTANT, nullable=True),
-        sa.Column("outbox_id", KEY, nullable=True),
+        sa.Column("sent_with", KEY, nullable=True),
         sa.Column("answer", sa.String(length=16), nullable=True),
         sa.Column("answered_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_follow_ups"),
         sa.UniqueConstraint("key", name="uq_follow_ups_key"),
     )
     op.create_index("ix_follow_ups_chat_id_state", "follow_ups", ["chat_id", "state"], unique=False)
-    op.create_index("ix_follow_ups_outbox_id", "follow_ups", ["outbox_id"], unique=False)
     op.create_index(
         "ix_follow_ups_planned",
         "follow_ups",
@@ -131,7 +130,6 @@ def downgrade() -> None:
     op.drop_table("invites")
     op.drop_index("ix_follow_ups_visit_id", table_name="follow_ups")
     op.drop_index("ix_follow_ups_planned", table_name="follow_ups", sqlite_where=PLANNED, postgresql_where=PLANNED)
-    op.drop_index("ix_follow_ups_outbox_id", table_name="follow_ups")
     op.drop_index("ix_follow_ups_chat_id_state", table_name="follow_ups")
     op.drop_table("follow_ups")
     op.drop_index("ix_courses_chat_id", table_name="courses")

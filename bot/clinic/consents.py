@@ -1,0 +1,34 @@
+"""What patients agreed to: separately for each purpose, with the version of the sentence; the newest answer counts."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bot.store.models import Audit, Consent
+
+VISIT, FOLLOW_UP, OFFERS, REMINDERS = "visit", "follow-up", "offers", "reminders"
+VERSION = "2026-11"
+"""Of the sentences in bot/wording/booking.py; to be changed with them."""
+
+
+def given(session: Session, chat_id: int, purpose: str) -> bool | None:
+    """Return the patient's newest answer; None where they were never asked."""
+    newest = select(Consent.given).where(Consent.chat_id == chat_id, Consent.purpose == purpose)
+    return session.scalar(newest.order_by(Consent.id.desc()).limit(1))
+
+
+def give(session: Session, chat_id: int, purpose: str, answer: bool, now: datetime) -> None:
+    """Keep what the patient agreed to or withdrew, if it is not what they said last."""
+    before = given(session, chat_id, purpose)
+    if before == answer:
+        return
+    session.add(Consent(chat_id=chat_id, purpose=purpose, given=answer, version=VERSION, at=now))
+    after, was = _word(answer), _word(before) if before is not None else None
+    session.add(
+        Audit(at=now, actor=chat_id, action=f"consent {purpose}", subject=f"chat:{chat_id}", before=was, after=after)
+    )
+
+
+def _word(answer: bool) -> str:
+    return "given" if answer else "refused"
