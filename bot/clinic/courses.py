@@ -127,9 +127,9 @@ def set_sessions(
 def progress(session: Session, clinic: Clinic, visit: Visit) -> Progress:
     """Return what is known of the course of a visit that is done."""
     course = session.get_one(Course, visit.course_id)
-    over = course.done_at is not None
-    weeks = None if over else plans.interval_weeks(clinic, visit)
-    return Progress(course.id, course.treatment, visit.session_number or 0, course.sessions, weeks, over)
+    weeks = plans.interval_weeks(session, clinic, visit)
+    is_over = course.done_at is not None
+    return Progress(course.id, course.treatment, visit.session_number or 0, course.sessions, weeks, is_over)
 
 
 def _course(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> Course:

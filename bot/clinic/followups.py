@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import String, cast, exists, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from bot.clinic import consents, patients, plans, slots, timing, visits
@@ -105,7 +105,7 @@ def note_undelivered(session: Session, now: datetime) -> list[Call]:
         .join(
             Outgoing,
             (Outgoing.chat_id == FollowUp.chat_id)
-            & (Outgoing.subject == func.concat(f"{SUBJECT}:", FollowUp.sent_with)),
+            & (Outgoing.subject == literal(f"{SUBJECT}:") + cast(FollowUp.sent_with, String)),
         )
         .where(FollowUp.state == SENT, FollowUp.sent_at > now - LOOK_BACK, FollowUp.id == FollowUp.sent_with)
         .where(Outgoing.state.in_(("failed", "parked", "unknown")), ~arrived)
@@ -239,7 +239,7 @@ def _part(session: Session, clinic: Clinic, row: FollowUp, now: datetime) -> Par
 
 def next_times(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> list[Free]:
     """Return free times for the session after `visit`, inside the treatment's interval where there are such."""
-    treatment, weeks = clinic.treatment(visit.treatment), plans.interval_weeks(clinic, visit)
+    treatment, weeks = clinic.treatment(visit.treatment), plans.interval_weeks(session, clinic, visit)
     if treatment is None or weeks is None:
         return []
     opens = visit.ends_at + timedelta(weeks=weeks)

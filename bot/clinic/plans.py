@@ -86,8 +86,11 @@ def steps_of(clinic: Clinic, visit: Visit) -> dict[str, Step]:
     return {step.id: step for step in clinic.steps(visit.treatment)}
 
 
-def interval_weeks(clinic: Clinic, visit: Visit) -> int | None:
+def interval_weeks(session: Session, clinic: Clinic, visit: Visit) -> int | None:
     """Return the weeks until the next session: what staff said, or the treatment's shortest; None for no next one."""
+    course = session.get(Course, visit.course_id) if visit.course_id is not None else None
+    if course is not None and course.done_at is not None:
+        return None
     if visit.interval_weeks is not None:
         return visit.interval_weeks or None
     treatment = clinic.treatment(visit.treatment)
@@ -99,7 +102,7 @@ def _wanted(session: Session, clinic: Clinic, visit: Visit) -> Iterator[_Wanted]
         anchor = _anchor(session, visit, step)
         if anchor is None:
             continue
-        due_at = timing.due(step, anchor, clinic.tz, interval_weeks(clinic, visit))
+        due_at = timing.due(step, anchor, clinic.tz, interval_weeks(session, clinic, visit))
         if due_at is None:
             continue
         yield _Wanted(step, anchor, due_at, timing.valid_until(step, anchor, due_at))

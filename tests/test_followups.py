@@ -1,0 +1,376 @@
+"""Follow-ups from the plan to the message: each row of the table of time, on a real database."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bot.clinic import consents, courses, followups, patients, plans, staffroom, timing, visits
+from bot.clinic.courses import Done
+from bot.clinic.followups import Due
+from bot.clinic.patients import Person
+from bot.clinic.visits import Actor, Card, Changed, Requested, Wanted
+from bot.config import Clinic
+from bot.delivery import outbox
+from bot.delivery.messages import Kind, Message
+from bot.store.database import Database, parse_url
+from bot.store.models import Audit, Call, FollowUp, Patient, Visit
+
+T = TypeVar("T")
+STAFF, ANNA = -100, 1
+MAYA = Actor(11, "Maya")
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+ZONES = [
+    "Europe/London", "Europe/Berlin", "America/New_York", "America/Santiago", "America/St_Johns", "Africa/Cairo",
+    "Asia/Beirut", "Asia/Kathmandu", "Asia/Tokyo", "Australia/Lord_Howe", "Pacific/Auckland", "Pacific/Chatham",
+]  # fmt: skip
+
+
+class Diary:
+    """One patient's visits and what is sent about them; each call is one transaction."""
+
+    def __init__(self, url: str, clinic: Clinic, now: datetime) -> None:
+        self.database = Database(parse_url(url))
+        self.database.migrate()
+        self.clinic = clinic
+        self.now = now
+        self.run(lambda s: staffroom.appoint(s, STAFF, now))
+        self.join(ANNA)
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        return self.database._write(work)[0]
+
+    def join(self, chat: int) -> None:
+        self.run(lambda s: patients.meet(s, Person(chat, "Anna", None, None, "en"), self.now))
+        for purpose in (consents.FOLLOW_UP, consents.OFFERS):
+            self.run(lambda s, p=purpose: consents.give(s, chat, p, True, self.now))  # type: ignore[misc]
+
+    def wall(self, day: date, at: time) -> datetime:
+        return timing.instant(day, at, self.clinic.tz)
+
+    def confirmed(self, start: datetime, chat: int = ANNA) -> Card:
+        wanted = Wanted("face", "hart", start, "Anna Nowak", "+442079460000", {})
+        asked = self.run(lambda s: visits.request(s, self.clinic, chat, wanted, self.now))
+        assert isinstance(asked, Requested), asked
+        return self.confirm(asked.card)
+
+    def confirm(self, card: Card) -> Card:
+        sure = self.run(lambda s: visits.confirm(s, self.clinic, card.visit_id, card.version, STAFF, MAYA, self.now))
+        assert isinstance(sure, Changed)
+        return sure.card
+
+    def done(self, card: Card) -> Done:
+        outcome = self.run(lambda s: courses.finish(s, self.clinic, card.visit_id, card.version, STAFF, MAYA, self.now))
+        assert isinstance(outcome, Done), outcome
+        return outcome
+
+    def treated(self, start: datetime) -> Done:
+        """A visit that was booked a week before, and is done when it ends."""
+        self.now = start - 2 * HOUR
+        card = self.confirmed_at_once(start)
+        self.now = card.ends_at
+        return self.done(card)
+
+    def confirmed_at_once(self, start: datetime) -> Card:
+        now, self.now = self.now, start - 7 * DAY
+        card = self.confirmed(start)
+        self.now = now
+        self.run(lambda s: s.query(FollowUp).filter(FollowUp.due_at < now).delete())
+        return card
+
+    def rounds(self) -> list[Due]:
+        found: list[Due] = []
+        more = True
+        while more:
+            due, more = self.run(lambda s: followups.make_rounds(s, self.clinic, self.now))
+            found += due
+        return found
+
+    def until(self, end: datetime) -> list[tuple[datetime, list[str]]]:
+        """Let time pass to `end`, from one due step to the next; return what was sent when."""
+        sent = []
+        while True:
+            due = self.run(followups.next_due)
+            if due is None or due > end:
+                self.now = end
+                return sent
+            self.now = max(due, self.now)
+            sent += [(self.now, [part.step.id if part.step else "own" for part in one.parts]) for one in self.rounds()]
+
+    def rows(self) -> dict[str, tuple[str, str | None]]:
+        rows = self.run(lambda s: list(s.scalars(select(FollowUp).order_by(FollowUp.id))))
+        return {row.step: (row.state, row.reason) for row in rows}
+
+    def planned(self) -> dict[str, datetime]:
+        rows = self.run(lambda s: list(s.scalars(select(FollowUp).where(FollowUp.state == "planned"))))
+        return {row.step: row.due_at for row in rows}
+
+
+def everywhere(clinic: Clinic, zone: str) -> Clinic:
+    return clinic.model_copy(update={"zone": zone})
+
+
+@pytest.fixture
+def diary(any_database: str, clinic: Clinic) -> Iterator[Diary]:
+    diary = Diary(any_database, clinic, datetime(2026, 11, 16, 10, tzinfo=UTC))
+    yield diary
+    diary.database.close()
+
+
+THURSDAY = datetime(2026, 11, 26, 10, tzinfo=UTC)
+
+
+def test_a_confirmed_visit_is_reminded_of(diary: Diary) -> None:
+    diary.confirmed(THURSDAY)
+    assert diary.until(THURSDAY) == [
+        (THURSDAY - 3 * DAY, ["before-3-days"]),
+        (THURSDAY - DAY, ["before-1-day"]),
+        (THURSDAY - 2 * HOUR, ["before-2-hours"]),
+    ]
+
+
+def test_a_course_from_the_first_session_to_the_review(any_database: str, clinic: Clinic) -> None:
+    face = clinic.treatments[0].model_copy(update={"sessions": 2})
+    diary = Diary(any_database, clinic.model_copy(update={"treatments": (face, *clinic.treatments[1:])}), THURSDAY)
+    first = diary.treated(THURSDAY)
+    assert (first.progress.done, first.progress.sessions, first.progress.interval_weeks) == (1, 2, 2)
+    second = THURSDAY + 21 * DAY
+    sent = diary.until(second - 6 * DAY)
+    assert [step for _, steps in sent for step in steps] == ["care-card", "check-1-day", "check-3-days", "next-session"]
+    assert sent[0][0] == first.card.ends_at + 2 * HOUR
+    assert sent[-1][0] == datetime(2026, 12, 10, 11, tzinfo=UTC)  # the interval opens
+    card = diary.confirmed(second)
+    diary.until(card.ends_at)
+    over = diary.done(card)
+    assert (over.progress.done, over.progress.is_over, over.progress.interval_weeks) == (2, True, None)
+    steps = [step for _, steps in diary.until(second + 100 * DAY) for step in steps]
+    assert steps == ["care-card", "check-1-day", "check-3-days", "late-4-weeks", "results", "late-12-weeks"]
+    diary.database.close()
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_the_day_before_is_the_same_wall_time_across_the_clocks_changes(
+    any_database: str, clinic: Clinic, zone: str
+) -> None:
+    there = everywhere(clinic, zone)
+    for day in (date(2027, 3, 29), date(2027, 4, 5), date(2026, 10, 26), date(2027, 11, 8), date(2026, 9, 7)):
+        start = timing.instant(day, time(10), ZoneInfo(zone))
+        visit = Visit(
+            id=1, treatment="face", status="confirmed", starts_at=start, ends_at=start + HOUR, kept_starts_at=None
+        )
+        wanted = {one.step.id: one.due_at for one in plans._wanted(Session(), there, visit)}
+        before = wanted["before-1-day"].astimezone(ZoneInfo(zone))
+        assert (before.date(), before.time()) == (day - DAY, time(10))
+        assert wanted["before-2-hours"] == start - 2 * HOUR
+    assert any_database
+
+
+def test_a_visit_booked_within_a_reminders_window_has_no_such_reminder(diary: Diary) -> None:
+    diary.now = THURSDAY - 25 * HOUR
+    diary.confirmed(THURSDAY)
+    assert set(diary.planned()) == {"before-1-day", "before-2-hours"}
+    diary.now = THURSDAY + 2 * HOUR
+    diary.confirmed(THURSDAY + 5 * HOUR)
+    assert "before-1-day" not in {row.step for row in diary.run(lambda s: list(s.scalars(
+        select(FollowUp).where(FollowUp.visit_id == 2)
+    )))}  # fmt: skip
+
+
+def test_planning_twice_is_planning_once(diary: Diary) -> None:
+    card = diary.confirmed(THURSDAY)
+    before = diary.planned()
+    for _ in range(3):
+        diary.run(lambda s: plans.plan(s, diary.clinic, s.get_one(Visit, card.visit_id), diary.now))
+    assert diary.planned() == before
+
+
+def test_a_moved_visit_moves_its_reminders_once_staff_have_said_yes(diary: Diary) -> None:
+    card = diary.confirmed(THURSDAY)
+    later = THURSDAY + DAY + 4 * HOUR
+    asked = diary.run(lambda s: visits.move(s, diary.clinic, card.visit_id, ANNA, "hart", later, diary.now))
+    assert isinstance(asked, Requested)
+    assert diary.planned()["before-1-day"] == THURSDAY - DAY  # it still counts
+    moved = diary.confirm(asked.card)
+    assert diary.planned() == {
+        "before-3-days": later - 3 * DAY,
+        "before-1-day": later - DAY,
+        "before-2-hours": later - 2 * HOUR,
+    }
+    diary.now = later - 3 * DAY
+    assert len(diary.rounds()) == 1
+    back = diary.run(lambda s: visits.move(s, diary.clinic, moved.visit_id, ANNA, "hart", later + HOUR, diary.now))
+    assert isinstance(back, Requested)
+    declined = diary.run(
+        lambda s: visits.decline(s, diary.clinic, card.visit_id, back.card.version, STAFF, "No", MAYA, diary.now)
+    )
+    assert isinstance(declined, Changed)
+    assert diary.rounds() == []  # what was sent is not sent again
+
+
+@pytest.mark.parametrize("how", ["cancelled", "missed"])
+def test_a_visit_that_does_not_happen_has_nothing_after_it(diary: Diary, how: str) -> None:
+    card = diary.confirmed(THURSDAY)
+    if how == "cancelled":
+        diary.run(lambda s: visits.cancel(s, diary.clinic, card.visit_id, card.version, ANNA, diary.now))
+    else:
+        diary.now = card.ends_at
+        diary.run(lambda s: courses.miss(s, diary.clinic, card.visit_id, card.version, STAFF, MAYA, diary.now))
+    assert diary.planned() == {}
+    assert diary.until(THURSDAY + 100 * DAY) == []
+
+
+def test_quiet_hours_put_off_until_the_morning_or_before_the_evening(diary: Diary) -> None:
+    early = datetime(2026, 11, 26, 9, tzinfo=UTC)
+    diary.confirmed(early)
+    due = diary.planned()["before-2-hours"]
+    assert datetime(2026, 11, 26, 8, tzinfo=UTC) <= due <= datetime(2026, 11, 26, 8, 30, tzinfo=UTC)
+    diary.run(lambda s: setattr(s.get_one(Patient, ANNA), "quiet_from", time(20)))
+    diary.run(lambda s: setattr(s.get_one(Patient, ANNA), "quiet_until", time(10)))
+    diary.run(lambda s: plans.plan(s, diary.clinic, s.get_one(Visit, 1), diary.now))
+    diary.run(lambda s: s.query(FollowUp).delete())
+    diary.run(lambda s: plans.plan(s, diary.clinic, s.get_one(Visit, 1), diary.now))
+    evening = diary.planned()["before-2-hours"]
+    assert datetime(2026, 11, 25, 19, 29, tzinfo=UTC) <= evening < datetime(2026, 11, 25, 20, tzinfo=UTC)
+
+
+def test_three_days_down_leaves_one_message_a_patient_and_nothing_past_its_time(diary: Diary) -> None:
+    first = diary.treated(THURSDAY)
+    diary.now = first.card.ends_at + timedelta(minutes=1)
+    second = diary.confirmed(THURSDAY + 4 * DAY)
+    diary.now = THURSDAY + 3 * DAY + 5 * HOUR
+    (one,) = diary.rounds()
+    assert [part.step.id for part in one.parts if part.step] == ["before-1-day", "check-1-day", "check-3-days"]
+    assert second.visit_id == one.parts[0].card.visit_id
+    assert diary.rows()["care-card"] == ("stale", "too late")
+    assert diary.rounds() == []
+
+
+def test_only_one_message_a_day_but_for_the_visits_own(diary: Diary) -> None:
+    done = diary.treated(THURSDAY)
+    assert [steps for _, steps in diary.until(done.card.ends_at + 8 * HOUR)] == [["care-card"]]
+    diary.run(
+        lambda s: s.add(
+            FollowUp(
+                key="x", visit_id=done.card.visit_id, chat_id=ANNA, step="check-3-days", kind="care",
+                anchor_at=THURSDAY, planned_for=THURSDAY + DAY + HOUR, due_at=THURSDAY + DAY + HOUR,
+                valid_until=THURSDAY + 5 * DAY, state="planned",
+            )
+        )
+    )  # fmt: skip
+    sent = diary.until(THURSDAY + 2 * DAY + 12 * HOUR)
+    assert [(at.date(), steps) for at, steps in sent] == [
+        (date(2026, 11, 27), ["check-1-day"]),
+        (date(2026, 11, 28), ["check-3-days"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("purpose", "gone"),
+    [
+        (consents.FOLLOW_UP, {"care-card", "check-1-day", "check-3-days", "late-4-weeks", "late-12-weeks"}),
+        (consents.OFFERS, {"next-session"}),
+    ],
+)
+def test_what_is_not_wanted_is_not_sent(diary: Diary, purpose: str, gone: set[str]) -> None:
+    diary.treated(THURSDAY)
+    diary.run(lambda s: consents.give(s, ANNA, purpose, False, diary.now))
+    diary.until(THURSDAY + 100 * DAY)
+    assert {step for step, (state, why) in diary.rows().items() if (state, why) == ("skipped", "not wanted")} == gone
+
+
+def test_nothing_is_offered_to_who_has_booked_again_or_raised_a_red_flag(diary: Diary) -> None:
+    diary.treated(THURSDAY)
+    opens = datetime(2026, 12, 10, 11, tzinfo=UTC)
+    diary.until(opens - HOUR)
+    diary.run(lambda s: setattr(s.get_one(Patient, ANNA), "flagged_at", diary.now))
+    diary.now = opens
+    assert diary.rounds() == []
+    assert diary.planned()["next-session"] == opens + DAY
+    diary.confirmed(opens + 8 * DAY)
+    diary.now = opens + 2 * DAY
+    diary.rounds()
+    assert diary.rows()["next-session"] == ("skipped", "booked again")
+
+
+def test_offers_never_ride_on_a_message_about_somebodys_health(diary: Diary) -> None:
+    done = diary.treated(THURSDAY)
+    diary.run(lambda s: courses.set_interval(s, diary.clinic, done.card.visit_id, STAFF, 4, MAYA, diary.now))
+    sent = diary.until(THURSDAY + 31 * DAY)
+    assert [(at.date(), steps) for at, steps in sent[-2:]] == [
+        (date(2026, 12, 24), ["late-4-weeks"]),
+        (date(2026, 12, 25), ["next-session"]),
+    ]
+
+
+def test_a_problem_freezes_the_programme_until_it_is_closed(diary: Diary) -> None:
+    diary.treated(THURSDAY)
+    diary.now = THURSDAY + 20 * HOUR
+    diary.run(lambda s: setattr(s.get_one(Patient, ANNA), "problem_at", diary.now))
+    diary.run(lambda s: followups.freeze(s, ANNA))
+    assert diary.until(THURSDAY + 3 * DAY + HOUR) == []
+    diary.run(lambda s: setattr(s.get_one(Patient, ANNA), "problem_at", None))
+    diary.run(lambda s: followups.thaw(s, ANNA))
+    (one,) = diary.rounds()
+    assert [part.step.id for part in one.parts if part.step] == ["check-1-day", "check-3-days"]
+
+
+def test_a_new_session_restarts_the_clock(diary: Diary) -> None:
+    diary.treated(THURSDAY)
+    diary.treated(THURSDAY + 21 * DAY)
+    late = diary.run(
+        lambda s: list(s.scalars(select(FollowUp).where(FollowUp.step == "late-4-weeks").order_by(FollowUp.id)))
+    )
+    assert [(row.visit_id, row.state, row.reason) for row in late] == [
+        (1, "cancelled", "a new session"),
+        (2, "planned", None),
+    ]
+
+
+def test_the_next_session_comes_with_times_inside_its_interval(diary: Diary) -> None:
+    diary.treated(THURSDAY)
+    diary.until(datetime(2026, 12, 10, 10, tzinfo=UTC))
+    diary.now = datetime(2026, 12, 10, 11, tzinfo=UTC)
+    (one,) = diary.rounds()
+    assert one.kind == "offer"
+    free = one.parts[0].free
+    assert len(free) == 3
+    assert all(timedelta(weeks=2) <= time.starts_at - THURSDAY <= timedelta(weeks=4, days=1) for time in free)
+
+
+def test_who_blocked_the_bot_is_to_be_telephoned_once(diary: Diary) -> None:
+    diary.confirmed(THURSDAY)
+    diary.run(lambda s: outbox.park(s, ANNA, diary.now))
+    diary.until(THURSDAY)
+    calls = diary.run(lambda s: list(s.scalars(select(Call))))
+    assert {(call.why, call.what) for call in calls} == {
+        ("blocked", "before-3-days"), ("blocked", "before-1-day"), ("blocked", "before-2-hours"),
+    }  # fmt: skip
+    assert diary.run(lambda s: followups.note_undelivered(s, diary.now)) == []
+
+
+@pytest.mark.parametrize(("state", "why"), [("failed", "refused"), ("parked", "blocked"), ("unknown", "uncertain")])
+def test_a_message_that_did_not_arrive_becomes_a_call(diary: Diary, state: str, why: str) -> None:
+    diary.confirmed(THURSDAY)
+    diary.now = THURSDAY - 3 * DAY
+    (one,) = diary.rounds()
+
+    def lose(session: Session) -> None:
+        row = outbox.post(session, Message(ANNA, "x", kind=Kind.VISIT), now=diary.now, subject=one.subject)
+        row.state = state
+
+    diary.run(lose)
+    (call,) = diary.run(lambda s: followups.note_undelivered(s, diary.now))
+    assert (call.why, call.what, call.chat_id) == (why, "before-3-days", ANNA)
+    assert diary.run(lambda s: followups.note_undelivered(s, diary.now)) == []
+
+
+def test_every_change_of_a_visit_leaves_its_line(diary: Diary) -> None:
+    diary.treated(THURSDAY)
+    lines = diary.run(lambda s: list(s.scalars(select(Audit.action).where(Audit.subject == "visit:1"))))
+    assert lines == ["visit requested", "visit confirmed", "visit done"]
+    assert replace(MAYA).name == "Maya"
