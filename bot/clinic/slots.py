@@ -221,6 +221,21 @@ def release(session: Session, clinic: Clinic, holder: str) -> bool:
     return any(clinic.practitioner(one) for one in set(freed))
 
 
+def give(
+    session: Session,
+    clinic: Clinic,
+    holder: str,
+    new: str,
+    treatment: Treatment,
+    practitioner: str,
+    starts_at: datetime,
+) -> None:
+    """Let `new` have what `holder` has of the time of a visit at `starts_at`."""
+    begins = unit(starts_at)
+    inside = _within([practitioner], range(begins, begins + length(clinic, treatment)))
+    session.execute(update(_TABLE).where(_TABLE.c.holder == holder, *inside).values(holder=new))
+
+
 def rename(session: Session, holder: str, new: str) -> None:
     """Let `new` have what `holder` has."""
     session.execute(update(_TABLE).where(_TABLE.c.holder == holder).values(holder=new))

@@ -39,6 +39,8 @@ A_ROUND = 50
 """Visits looked after in one transaction."""
 FOUND = 20
 """Visits shown for one search."""
+ASK_AGAIN, MOST_ASKED = timedelta(days=1), 3
+"""How often staff are asked how a visit was."""
 FREED = "time freed"
 """The fact that something has become free since the wishes for an earlier time were last looked at."""
 
@@ -475,7 +477,14 @@ class Lapsed:
     card: Card
 
 
-Due = Reminded | Escalated | Expired | Lapsed
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A visit's time is over: staff say how it was."""
+
+    card: Card
+
+
+Due = Reminded | Escalated | Expired | Lapsed | Ended
 
 
 def make_rounds(session: Session, clinic: Clinic, now: datetime) -> list[Due]:
@@ -491,6 +500,10 @@ def next_due(session: Session) -> datetime | None:
 
 
 def _look_after(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> Due:
+    if visit.status == CONFIRMED:
+        visit.reminders += 1
+        visit.due_at = now + ASK_AGAIN if visit.reminders < MOST_ASKED else None
+        return Ended(card(session, clinic, visit))
     if visit.status == PROPOSED:
         _fall_back(session, clinic, visit, EXPIRED, BY_TIME, "proposal lapsed", None, now)
         return Lapsed(card(session, clinic, visit))
@@ -554,14 +567,8 @@ def _take(
     old = f"old:{visit.id}"
     if visit.kept_starts_at is not None and visit.kept_practitioner is not None:
         # what a time in question shares with the kept one goes back to that first
-        slots.hold(
-            session,
-            clinic,
-            _kept(visit),
-            treatment,
-            visit.kept_practitioner,
-            visit.kept_starts_at,
-            besides=(_kept(visit), _holder(visit)),
+        slots.give(
+            session, clinic, _holder(visit), _kept(visit), treatment, visit.kept_practitioner, visit.kept_starts_at
         )
         slots.rename(session, _holder(visit), old)
     else:
@@ -595,14 +602,8 @@ def _fall_back(
     length = visit.ends_at - visit.starts_at
     treatment = clinic.treatment(visit.treatment)
     if treatment is not None:
-        slots.hold(
-            session,
-            clinic,
-            _kept(visit),
-            treatment,
-            visit.kept_practitioner,
-            visit.kept_starts_at,
-            besides=(_kept(visit), _holder(visit)),
+        slots.give(
+            session, clinic, _holder(visit), _kept(visit), treatment, visit.kept_practitioner, visit.kept_starts_at
         )
     _release(session, clinic, _holder(visit))
     slots.rename(session, _kept(visit), _holder(visit))
@@ -680,7 +681,7 @@ def change(
     _audit(session, visit, action, actor, visit.status, status, now)
     visit.status = status
     visit.version += 1
-    visit.due_at = None
+    visit.due_at, visit.reminders = (visit.ends_at, 0) if status == CONFIRMED else (None, visit.reminders)
     session.flush()
     plans.plan(session, clinic, visit, now)
 

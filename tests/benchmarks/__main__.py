@@ -75,6 +75,7 @@ def main() -> None:
         ("Updates, all waiting from the start", updates),
         ("From process start to the first getUpdates", starts),
         ("Sending what the outbox owes, limits opened wide", dispatching),
+        ("Free time: 5 practitioners, a year with 12,500 visits", calendars),
     ):
         with tempfile.TemporaryDirectory(prefix="mesobot-bench-") as folder:
             try:
@@ -284,6 +285,31 @@ async def _dispatch(folder: Path, count: int, wave: int) -> Sent:
         if standin.done["sendMessage"] != count:
             raise BenchmarkError(f"{standin.done['sendMessage']} of {count} messages arrived")
         return sent
+
+
+# --- free time --------------------------------------------------------------------------------------------------------
+
+MONTH_MS = 20.0
+
+
+async def calendars(plan: Plan, folder: Path) -> list[Row]:
+    """Measure a month's free days beside a plain query of the rows that they depend on."""
+    found = [json.loads(await load.output(["-m", "tests.benchmarks.slots"], folder)) for _ in range(plan.turns)]
+    days, query = ([1000 * one[what] for one in found] for what in ("days", "query"))
+    times = [one / plain for one, plain in zip(days, query, strict=True)]
+    return [
+        Row(f"reading the month's {found[0]['rows']} held units, row by row", f"{median(query):.1f} ms"),
+        Row(
+            "a month's free days, with anybody",
+            f"{median(days):.1f} ms",
+            f"< {MONTH_MS:.0f} ms",
+            f"{median(times):.2f}x",
+            f"{min(times):.2f}x, {max(times):.2f}x",
+            median(days) < MONTH_MS,
+        ),
+        Row("the same, for the first time in a process", f"{median(1000 * one['first'] for one in found):.1f} ms"),
+        Row("a day's free times, with anybody", f"{median(1000 * one['times'] for one in found):.1f} ms"),
+    ]
 
 
 if __name__ == "__main__":
