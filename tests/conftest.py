@@ -1,7 +1,13 @@
-"""What tests share: the sample clinic, its content fitted once, and stories on a fresh database."""
+"""What tests share: the sample clinic, its content fitted once, and stories on a fresh database.
 
+A test of what holds on any database takes `any_database` (an address) or `any_story`, and runs on SQLite and on
+PostgreSQL. The others run on SQLite, and those that take `database_url` or `story` on PostgreSQL instead where the
+environment says MESOBOT_TEST_DATABASE=postgresql.
+"""
+
+import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +18,17 @@ from bot.clock import MovableClock
 from bot.config import Clinic, load_clinic
 from bot.store.database import Database, parse_url
 from faq.reader import Reader
+from tests import postgres
+from tests.postgres import Cluster
 from tests.story import MONDAY, Story
+
+ENGINES = ("sqlite", "postgresql")
+USUAL_ENGINE = os.environ.get("MESOBOT_TEST_DATABASE", ENGINES[0])
+
+
+def pytest_configure() -> None:
+    if USUAL_ENGINE not in ENGINES:
+        raise pytest.UsageError(f"MESOBOT_TEST_DATABASE is {USUAL_ENGINE!r}: expected {' or '.join(ENGINES)}")
 
 
 @pytest.fixture(scope="session")
@@ -40,9 +56,56 @@ def database_file(template: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(template, tmp_path / "mesobot.db"))
 
 
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server of this process (each worker of pytest-xdist has its own), started when first asked for."""
+    programs = postgres.programs()
+    if programs is None:
+        if os.environ.get("CI"):
+            pytest.fail(postgres.MISSING)
+        pytest.skip(postgres.MISSING)
+    with postgres.running(programs) as cluster:
+        yield cluster
+
+
+def lend(engine: str, request: pytest.FixtureRequest, *, migrated: bool = True) -> Iterator[str]:
+    """Yield the address of a fresh database, and nothing of the other engine is touched."""
+    if engine == "postgresql":
+        with request.getfixturevalue("cluster").database(migrated=migrated) as url:
+            yield url
+    elif migrated:
+        yield f"sqlite:///{request.getfixturevalue('database_file')}"
+    else:
+        yield f"sqlite:///{request.getfixturevalue('tmp_path')}/mesobot.db"
+
+
+@pytest.fixture(params=ENGINES)
+def any_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a migrated database, on each engine in turn."""
+    yield from lend(request.param, request)
+
+
+@pytest.fixture(params=ENGINES)
+def any_empty_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a database without tables, on each engine in turn."""
+    yield from lend(request.param, request, migrated=False)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a migrated database, on the engine that this run is about."""
+    yield from lend(USUAL_ENGINE, request)
+
+
 @pytest_asyncio.fixture
-async def story(clinic: Clinic, reader: Reader, database_file: Path) -> AsyncIterator[Story]:
-    story = Story(clinic, reader, database_file)
-    await story.open()
+async def story(clinic: Clinic, reader: Reader, database_url: str) -> AsyncIterator[Story]:
+    story = await Story(clinic, reader, database_url).open()
+    yield story
+    await story.close()
+
+
+@pytest_asyncio.fixture
+async def any_story(clinic: Clinic, reader: Reader, any_database: str) -> AsyncIterator[Story]:
+    story = await Story(clinic, reader, any_database).open()
     yield story
     await story.close()

@@ -163,10 +163,15 @@ async def test_whoever_writes_waits_for_another_but_not_for_ever(
         assert await other.transaction(counted) == 2
 
 
+END_THE_OTHERS = """
+    SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
 async def test_a_server_that_was_started_again_is_found_again(postgresql: Database) -> None:
     def end_all(session: Session) -> None:
-        others = "datname = current_database() AND pid <> pg_backend_pid()"
-        session.execute(text(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {others}"))
+        session.execute(text(END_THE_OTHERS))
         session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
     await postgresql.transaction(counted)

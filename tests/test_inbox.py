@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,8 @@ from tests.story import MONDAY
 
 
 @pytest.fixture
-def session(database_file: Path) -> Iterator[Session]:
-    database = Database(parse_url(f"sqlite:///{database_file}"))
+def session(any_database: str) -> Iterator[Session]:
+    database = Database(parse_url(any_database))
     with Session(database._writer) as session:
         yield session
     database.close()

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,8 +29,8 @@ LONG_AGO = MONDAY - timedelta(days=3)
 
 
 @pytest.fixture
-def database(database_file: Path) -> Iterator[Database]:
-    database = Database(parse_url(f"sqlite:///{database_file}"))
+def database(any_database: str) -> Iterator[Database]:
+    database = Database(parse_url(any_database))
     yield database
     database.close()
 
@@ -109,6 +108,16 @@ def test_what_is_too_late_is_not_sent_and_hides_nothing(session: Session) -> Non
     owe(session, TOM, "in time", Kind.VISIT, valid_until=MONDAY)
     assert texts(claim(session)) == ["in time"]
     assert set(states(session).values()) == {"stale", "sending"}
+
+
+async def test_two_programs_at_once_claim_each_message_once(any_database: str) -> None:
+    programs = [Database(parse_url(any_database)) for _ in range(2)]
+    chats = range(1, 41)
+    await programs[0].transaction(lambda session: [owe(session, chat_id, f"{chat_id}") for chat_id in chats])
+    waves = await asyncio.gather(*(program.transaction(claim) for _ in range(5) for program in programs))
+    assert sorted(row.chat_id for wave in waves for row in wave) == list(chats)
+    for program in programs:
+        program.close()
 
 
 def test_the_next_due_row_is_found_beside_busy_chats(session: Session) -> None:
@@ -258,6 +267,10 @@ def test_a_reply_finds_what_a_message_was_about(session: Session) -> None:
     outbox.sent(session, row.id, 77, MONDAY)
     assert outbox.about(session, GROUP, 77) == "enquiry:5"
     assert outbox.about(session, GROUP, 78) is None
+    edit = outbox.post(session, Edit(GROUP, 77, "card, answered", kind=Kind.STAFF), now=MONDAY)
+    session.flush()
+    outbox.sent(session, edit.id, 77, MONDAY)
+    assert outbox.about(session, GROUP, 77) == "enquiry:5"  # what changed it says nothing of it
     assert outbox.about(session, -100, 77) is None
 
 

@@ -290,7 +290,7 @@ def about(session: Session, chat_id: int, message_id: int) -> str | None:
     """Return the subject of the message `message_id` that the bot sent to `chat_id`."""
     return session.scalar(
         select(Outgoing.subject)
-        .where(Outgoing.chat_id == chat_id, Outgoing.message_id == message_id)
+        .where(Outgoing.chat_id == chat_id, Outgoing.message_id == message_id, Outgoing.subject.is_not(None))
         .order_by(Outgoing.id.desc())
         .limit(1)
     )
