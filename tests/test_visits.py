@@ -356,11 +356,16 @@ class TestWaitingForStaff:
         assert len(expired.free) == visits.OTHERS_OFFERED
         assert at(10) in book.times()
 
-    def test_a_request_ends_at_the_latest_when_the_visit_would_begin(self, book: Book) -> None:
-        book.requested(start=at(14, day=23))
-        book.pass_time(HOUR)
-        (expired,) = book.pass_time(at(14, day=23) - book.now)
+    def test_a_request_ends_an_hour_before_the_visit_at_the_latest(self, book: Book) -> None:
+        book.requested(start=at(15, day=23))
+        book.pass_time(2 * HOUR)
+        assert book.pass_time(at(13, 59, day=23) - book.now) == []
+        (expired,) = book.pass_time(timedelta(minutes=1))
         assert isinstance(expired, Expired)
+
+    def test_a_request_for_a_visit_soon_ends_halfway(self, book: Book) -> None:
+        soon = at(11, day=23)
+        assert visits.decided_by(book.clinic, NOW, soon) == NOW + (soon - NOW) / 2
 
     def test_nothing_is_said_twice_after_a_long_stop(self, book: Book) -> None:
         book.requested(start=at(10, day=27))

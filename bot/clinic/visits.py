@@ -41,6 +41,8 @@ FOUND = 20
 """Visits shown for one search."""
 ASK_AGAIN, MOST_ASKED = timedelta(days=1), 3
 """How often staff are asked how a visit was."""
+LAST_CALL = timedelta(hours=1)
+"""Before a visit, that a request for it is decided at the latest."""
 FREED = "time freed"
 """The fact that something has become free since the wishes for an earlier time were last looked at."""
 
@@ -507,7 +509,7 @@ def _look_after(session: Session, clinic: Clinic, visit: Visit, now: datetime) -
     if visit.status == PROPOSED:
         _fall_back(session, clinic, visit, EXPIRED, BY_TIME, "proposal lapsed", None, now)
         return Lapsed(card(session, clinic, visit))
-    if now >= min(_deadline(clinic, visit, hours=clinic.booking.expire_hours), visit.starts_at):
+    if now >= decided_by(clinic, visit.requested_at, visit.starts_at):
         _fall_back(session, clinic, visit, EXPIRED, BY_TIME, "visit expired", None, now)
         treatment = clinic.treatment(visit.treatment)
         free = slots.next_free(session, clinic, treatment, None, now, OTHERS_OFFERED) if treatment else []
@@ -521,15 +523,22 @@ def _look_after(session: Session, clinic: Clinic, visit: Visit, now: datetime) -
 
 def _next_look(clinic: Clinic, visit: Visit) -> datetime:
     """Return when a request is looked at next: to remind, to call by name, to let it go."""
-    rules = clinic.booking
+    rules, last = clinic.booking, decided_by(clinic, visit.requested_at, visit.starts_at)
     match visit.reminders:
         case 0:
             due = _deadline(clinic, visit, minutes=rules.remind_minutes)
         case 1:
             due = _deadline(clinic, visit, minutes=rules.escalate_minutes)
         case _:
-            due = _deadline(clinic, visit, hours=rules.expire_hours)
-    return min(due, visit.starts_at)
+            due = last
+    return min(due, last)
+
+
+def decided_by(clinic: Clinic, requested_at: datetime, starts_at: datetime) -> datetime:
+    """Return when a request ends that nobody decides: after the clinic's time for it, and before the visit in time to
+    make other plans."""
+    end = opening.after(clinic, requested_at, timedelta(hours=clinic.booking.expire_hours))
+    return min(end, starts_at - min(LAST_CALL, (starts_at - requested_at) / 2))
 
 
 def _deadline(clinic: Clinic, visit: Visit, **length: int) -> datetime:
