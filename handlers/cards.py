@@ -33,7 +33,10 @@ def refreshed(desk: Desk, card: Card) -> Iterator[Owed]:
 
 def opened(desk: Desk, card: Card) -> Iterator[Owed]:
     """Tell the patient that they are talking with a person now, and how to end it."""
-    yield from refreshed(desk, card)
+    if card.visit is not None and card.message_id is None:
+        yield posted(desk, card, kind=Kind.STAFF)
+    else:
+        yield from refreshed(desk, card)
     say = desk.speeches.of(card.language)
     end = Button(answers.end_button(say), f"{END}:{card.enquiry_id}")
     yield Owed(Message(card.chat_id, answers.talking(say, desk.clinic), ((end,),)), language=card.language)
@@ -97,8 +100,11 @@ async def follow_edit(
 
 def _text(desk: Desk, card: Card) -> str:
     say = desk.staff_speech
-    head = staff.urgent if card.urgent else staff.enquiry
-    return head(say, card.name, card.question) + "\n\n" + _state(desk, card)
+    if card.visit is not None:
+        head = staff.about_visit(say, card.name, card.visit)
+    else:
+        head = (staff.urgent if card.urgent else staff.enquiry)(say, card.name, card.question)
+    return f"{head}\n\n{_state(desk, card)}"
 
 
 def _state(desk: Desk, card: Card) -> str:

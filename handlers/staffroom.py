@@ -24,7 +24,8 @@ from bot.delivery.markup import TEXT_LIMIT, length
 from bot.delivery.messages import Copy, Kind, Message, Reaction
 from bot.store.database import Session
 from bot.wording import answers, front, staff
-from handlers import cards, gaps
+from bot.wording import visits as visit_words
+from handlers import cards, gaps, visits
 from handlers.desk import Desk, Owed
 
 GROUP = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
@@ -93,9 +94,12 @@ async def answer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
     if message is None or message.reply_to_message is None:
         return
     chat_id, replied_to, text = message.chat.id, message.reply_to_message.message_id, message.text
-    noun, number = await desk.database.read(lambda session: enquiries.what_about(session, chat_id, replied_to))
-    if noun == GAP:
-        await gaps.write(desk, update, message, number)
+    about = await desk.database.read(lambda session: enquiries.what_about(session, chat_id, replied_to))
+    if about.noun == GAP:
+        await gaps.write(desk, update, message, about.number)
+        return
+    if about.noun in (visits.DECLINES, visits.CANCELS):
+        await visits.write_reason(desk, update, message, about)
         return
     name = user.first_name if user else message.chat.title or ""
     if text is not None and length(text) > ANSWER_LIMIT:
@@ -106,13 +110,16 @@ async def answer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
         match outcome:
             case NotACard():
                 return
-            case Unreachable(patient):
-                note = staff.unreachable(desk.staff_speech, patient)
+            case Unreachable(patient, phone):
+                number = visit_words.phone(phone, desk.clinic.country) if phone else None
+                note = staff.unreachable(desk.staff_speech, patient, number)
                 yield Owed(Message(chat_id, note, kind=Kind.STAFF, reply_to=message.message_id))
             case Answered(card, first):
                 yield from _to_patient(desk, card, message.message_id, text)
                 if first:
                     yield from cards.opened(desk, card)
+                    if card.visit is not None and card.message_id is None:
+                        return  # the card that is posted says so
                     note = staff.answered(desk.staff_speech, card.name)
                     yield Owed(Message(chat_id, note, kind=Kind.STAFF, reply_to=message.message_id), card.subject)
                 else:
@@ -142,8 +149,8 @@ async def _note_too_long(desk: Desk, update: Update, chat_id: int, replied_to: i
     await desk.keep(
         update,
         desk.staff_speech,
-        lambda session, _now: enquiries.of_card(session, chat_id, replied_to),
-        lambda card: [Owed(note)] if card else [],
+        lambda session, _now: enquiries.what_about(session, chat_id, replied_to),
+        lambda about: [Owed(note)] if about.noun in (enquiries.SUBJECT, *enquiries.VISITS) else [],
     )
 
 

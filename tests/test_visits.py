@@ -287,6 +287,13 @@ class TestMoving:
         assert isinstance(outcome, TooLate)
         assert outcome.notice_hours == 24
 
+    def test_where_the_clinic_blocked_the_time_no_notice_is_needed(self, book: Book) -> None:
+        moved, cancelled = book.confirmed(start=at(14)), book.confirmed(TOM, at(15))
+        book.now = at(9)
+        book.run(lambda s: blocks.add(s, book.clinic, None, at(0), at(23, 55), "ill", STAFF, MAYA, book.now))
+        book.requested(start=at(11, day=27), move=moved.visit_id)
+        assert changed(book.cancel(cancelled, TOM)).status == "cancelled"
+
     def test_a_request_may_be_taken_back_at_any_time(self, book: Book) -> None:
         card = book.requested(start=at(14, day=23))
         gone = changed(book.cancel(card))
@@ -481,6 +488,12 @@ def test_a_visit_is_found_by_code_number_or_name(book: Book, text: str) -> None:
     assert card.visit_id in {one.visit_id for one in found}
     if text in ("CODE", "code", "nowak"):
         assert len(found) == 1
+
+
+@pytest.mark.parametrize("name", ["Łucja Ździebło", "ΜΑΡΊΑ", "Ольга"])
+def test_a_name_is_found_in_any_alphabet(book: Book, name: str) -> None:
+    book.request(name=name)
+    assert len(book.run(lambda s: visits.find(s, book.clinic, name.lower()[:4], NOW))) == 1
 
 
 @pytest.mark.parametrize("text", ["%", "_", "x" * 200, "", "'; --"])

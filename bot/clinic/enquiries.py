@@ -1,5 +1,7 @@
 """Questions: kept as they were asked, passed on to staff where the patient wants it, and talked over with a person.
 
+A conversation may be about a visit instead of a question: staff begin it by answering the visit's card.
+
 An enquiry is `waiting` until somebody at the clinic answers, then both are `talking`: what either says is passed on,
 and the bot stays out of it except for red flags. Either side ends it, or a while in which nobody writes does. A
 possible emergency opens an urgent enquiry by itself; staff are called again until somebody says that they are on it.
@@ -11,14 +13,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from bot.clinic import opening, patients, staffroom
+from bot.clinic import opening, patients, problems, staffroom
 from bot.clinic.patients import Person
 from bot.config import Clinic
 from bot.delivery import outbox
-from bot.store.models import Audit, Enquiry, Patient, Question
+from bot.store.models import Audit, Enquiry, Patient, Question, Visit
 from faq.reader import Understood
 
 SUBJECT = "enquiry"
+VISITS = ("visit", "visit-note")
+"""Subjects of what is said about a visit in the staff group."""
 WAITING, TALKING, CLOSED = "waiting", "talking", "closed"
 BY_PATIENT, BY_STAFF, BY_TIME = "patient", "staff", "time"
 A_ROUND = 100
@@ -51,6 +55,8 @@ class Card:
     opened_at: datetime
     chat_id: int
     language: str
+    visit: str | None
+    """The code of the visit it is about, where it is about one instead of a question."""
 
     @property
     def subject(self) -> str:
@@ -117,6 +123,7 @@ def hear(
     patient = patients.meet(session, person, now)
     if understood is not None and understood.route == "urgent":
         patient.flagged_at = now
+        problems.report(session, person.chat_id, now)
         question = _keep(session, person.chat_id, said.text, understood, now)
         due = now + timedelta(minutes=clinic.alerts.ping_minutes)
         return Asked(question.id, understood, _open(session, question, now, urgent=True, due_at=due))
@@ -165,9 +172,10 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """The patient has blocked the bot."""
+    """The patient has blocked the bot, or has no chat with it; `phone` is known from a visit."""
 
     name: str
+    phone: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,30 +203,59 @@ class Unchanged:
 ChangeOutcome = Changed | Unchanged | NotACard
 
 
-def of_card(session: Session, chat_id: int, message_id: int) -> Card | None:
-    """Return the enquiry that a message in the staff group is about."""
-    noun, number = what_about(session, chat_id, message_id)
-    enquiry = session.get(Enquiry, number) if noun == SUBJECT else None
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a message in the staff group is about; `version` where it asks something of one version of a visit."""
+
+    noun: str = ""
+    number: int = 0
+    version: int = 0
+
+
+def alert_of(session: Session, chat_id: int) -> Card | None:
+    """Return the patient's newest possible emergency of which nobody at the clinic talks with them yet."""
+    waiting = select(Enquiry).where(Enquiry.chat_id == chat_id, Enquiry.urgent, Enquiry.state == WAITING)
+    enquiry = session.scalar(waiting.order_by(Enquiry.id.desc()).limit(1))
     return _card(session, enquiry) if enquiry else None
 
 
-def what_about(session: Session, chat_id: int, message_id: int) -> tuple[str, int]:
-    """Return noun and number of what a message of the bot in the staff group is about; ("", 0) for nothing."""
-    about = outbox.about(session, chat_id, message_id) if staffroom.chat(session) == chat_id else None
-    noun, _, number = (about or ":0").partition(":")
-    return noun, int(number)
+def of_card(session: Session, chat_id: int, message_id: int) -> Card | None:
+    """Return the enquiry that a message in the staff group is about."""
+    about = what_about(session, chat_id, message_id)
+    enquiry = session.get(Enquiry, about.number) if about.noun == SUBJECT else None
+    return _card(session, enquiry) if enquiry else None
+
+
+def what_about(session: Session, chat_id: int, message_id: int) -> About:
+    """Return what a message of the bot in the staff group is about; an empty noun for nothing."""
+    subject = outbox.about(session, chat_id, message_id) if staffroom.chat(session) == chat_id else None
+    if subject is None:
+        return About()
+    noun, *numbers = subject.split(":")
+    return About(noun, *map(int, numbers))
 
 
 def answer(
     session: Session, clinic: Clinic, staff_chat: int, replied_to: int, actor: int | None, name: str, now: datetime
 ) -> AnswerOutcome:
     """Take a staff member's reply to a card, or to a message that was passed on, as said to its patient."""
-    card = of_card(session, staff_chat, replied_to)
-    if card is None:
-        return NotACard()
-    if session.get_one(Patient, card.chat_id).unreachable_since is not None:
-        return Unreachable(card.name)
-    enquiry = session.get_one(Enquiry, card.enquiry_id)
+    about = what_about(session, staff_chat, replied_to)
+    if about.noun in VISITS:
+        visit = session.get(Visit, about.number)
+        if visit is None:
+            return NotACard()
+        patient = session.get(Patient, visit.chat_id) if visit.chat_id is not None else None
+        if patient is None or patient.unreachable_since is not None:
+            return Unreachable(visit.name, visit.phone)
+        enquiry = _about_visit(session, visit.id, patient.chat_id, now)
+    else:
+        found = session.get(Enquiry, about.number) if about.noun == SUBJECT else None
+        if found is None:
+            return NotACard()
+        enquiry = found
+        patient = session.get_one(Patient, enquiry.chat_id)
+        if patient.unreachable_since is not None:
+            return Unreachable(patients.display_name(patient), None)
     first = enquiry.state != TALKING
     if first:
         _change(session, enquiry, TALKING, actor, now)
@@ -226,6 +263,20 @@ def answer(
         enquiry.closed_by = None
     enquiry.due_at = now + timedelta(minutes=clinic.enquiries.rest_minutes)
     return Answered(_card(session, enquiry), first)
+
+
+def _about_visit(session: Session, visit_id: int, chat_id: int, now: datetime) -> Enquiry:
+    """Return the conversation that is open with the patient, or else the one about the visit, new if need be."""
+    if (talking := _talking(session, chat_id)) is not None:
+        return talking
+    enquiry = session.scalar(select(Enquiry).where(Enquiry.visit_id == visit_id))
+    if enquiry is None:
+        enquiry = Enquiry(
+            chat_id=chat_id, visit_id=visit_id, urgent=False, state=WAITING, opened_at=now, due_at=None, reminders=0
+        )
+        session.add(enquiry)
+        session.flush()
+    return enquiry
 
 
 def acknowledge(
@@ -368,8 +419,12 @@ def _staffs(session: Session, enquiry_id: int, staff_chat: int) -> Enquiry | Non
 def _closed(session: Session, enquiry: Enquiry, by: str, actor: int | None, now: datetime) -> ChangeOutcome:
     if enquiry.state == CLOSED:
         return Unchanged(_card(session, enquiry))
-    _change(session, enquiry, CLOSED, actor, now)
+    # what may be an emergency is over when staff say so: the conversation ends, the card stays open
+    state = WAITING if enquiry.urgent and by != BY_STAFF else CLOSED
+    _change(session, enquiry, state, actor, now)
     enquiry.closed_by, enquiry.due_at = by, None
+    if state == CLOSED and enquiry.urgent:
+        problems.settle(session, enquiry.chat_id)
     return Changed(_card(session, enquiry))
 
 
@@ -384,14 +439,15 @@ def _audit(actor: int | None, action: str, enquiry: Enquiry, before: str, after:
 
 def _card(session: Session, enquiry: Enquiry) -> Card:
     patient = session.get_one(Patient, enquiry.chat_id)
-    question = session.get_one(Question, enquiry.question_id)
+    question = session.get(Question, enquiry.question_id) if enquiry.question_id is not None else None
+    visit = session.get(Visit, enquiry.visit_id) if enquiry.visit_id is not None else None
     staff_chat = staffroom.chat(session) or 0
     return Card(
         enquiry.id,
         staff_chat,
         outbox.card(session, staff_chat, f"{SUBJECT}:{enquiry.id}"),
         patients.display_name(patient),
-        question.text,
+        question.text if question else "",
         enquiry.urgent,
         enquiry.state,
         enquiry.handled_by,
@@ -399,4 +455,5 @@ def _card(session: Session, enquiry: Enquiry) -> Card:
         enquiry.opened_at,
         patient.chat_id,
         patient.language,
+        visit.code if visit else None,
     )

@@ -176,6 +176,12 @@ def is_offered(
     return not _blocked(session, [practitioner], range(begins, begins + offered.length))[practitioner]
 
 
+def is_blocked(session: Session, practitioner: str, starts_at: datetime, ends_at: datetime) -> bool:
+    """True where staff have blocked some of a practitioner's time."""
+    units = _units(starts_at, ends_at)
+    return bool(_blocked(session, [practitioner], units)[practitioner])
+
+
 # --- holding
 
 

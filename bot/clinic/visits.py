@@ -81,8 +81,8 @@ class Card:
     ended_by: str | None
     staff_chat: int
     """0 where no staff group is connected."""
-    message_id: int | None
-    """The card's first message in the staff group, once it has arrived."""
+    message_ids: tuple[int, ...]
+    """The card's messages in the staff group that have arrived; it may stand there more than once."""
     reachable: bool
     """False where the patient has no chat with the bot, or blocked it."""
     patient_name: str
@@ -92,6 +92,11 @@ class Card:
     def subject(self) -> str:
         """What messages about it are about, so that a reply to one of them finds the visit."""
         return f"{SUBJECT}:{self.visit_id}"
+
+    @property
+    def message_id(self) -> int | None:
+        """The card's first message, which notes about it answer."""
+        return self.message_ids[0] if self.message_ids else None
 
     @property
     def is_move(self) -> bool:
@@ -248,7 +253,7 @@ def move(
     treatment = clinic.treatment(visit.treatment)
     if treatment is None:
         return NotHere()
-    if is_too_near(clinic, visit, now):
+    if is_too_near(session, clinic, visit, now):
         return TooLate(card(session, clinic, visit), clinic.visits.notice_hours)
     offered = slots.is_offered(session, clinic, treatment, practitioner, starts_at, now)
     if not offered or not _take(session, clinic, visit, treatment, practitioner, starts_at, besides=besides):
@@ -292,7 +297,7 @@ def cancel(
         return NotHere()
     if not is_as_shown(visit, version, LIVE):
         return Late(card(session, clinic, visit))
-    if is_too_near(clinic, visit, now):
+    if is_too_near(session, clinic, visit, now):
         return TooLate(card(session, clinic, visit), clinic.visits.notice_hours)
     _end(session, clinic, visit, CANCELLED, BY_PATIENT, "visit cancelled", chat_id, now)
     return Changed(card(session, clinic, visit))
@@ -673,10 +678,13 @@ def _locked(session: Session, visit_id: int) -> Visit | None:
     return session.get(Visit, visit_id, with_for_update=True, populate_existing=True)
 
 
-def is_too_near(clinic: Clinic, visit: Visit, now: datetime) -> bool:
-    """True where the clinic counts on the visit and its notice has passed."""
+def is_too_near(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> bool:
+    """True where the clinic counts on the visit and its notice has passed; not where it has blocked the time itself."""
     sure = visit.starts_at if visit.status == CONFIRMED else visit.kept_starts_at
-    return sure is not None and sure - now < timedelta(hours=clinic.visits.notice_hours)
+    if sure is None or sure - now >= timedelta(hours=clinic.visits.notice_hours):
+        return False
+    whose = visit.practitioner if visit.status == CONFIRMED else visit.kept_practitioner
+    return not slots.is_blocked(session, whose or "", sure, sure + (visit.ends_at - visit.starts_at))
 
 
 def _decide(visit: Visit, actor: Actor, now: datetime) -> None:
@@ -735,7 +743,7 @@ def card(session: Session, clinic: Clinic, visit: Visit) -> Card:
         visit.reason,
         visit.ended_by,
         staff_chat,
-        outbox.card(session, staff_chat, f"{SUBJECT}:{visit.id}"),
+        outbox.cards(session, staff_chat, f"{SUBJECT}:{visit.id}"),
         patient is not None and patient.unreachable_since is None,
         patients.display_name(patient) if patient else "",
     )

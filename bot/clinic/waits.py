@@ -144,7 +144,7 @@ def _offer(session: Session, clinic: Clinic, wait: Wait, now: datetime) -> Offer
         return None
     card = visits.card(session, clinic, visit)
     treatment = clinic.treatment(visit.treatment)
-    if treatment is None or not card.reachable or visits.is_too_near(clinic, visit, now):
+    if treatment is None or not card.reachable or visits.is_too_near(session, clinic, visit, now):
         return None
     if patients.was_flagged(session, wait.chat_id, now):
         return None  # nothing is offered on the day of a red flag

@@ -75,6 +75,9 @@ REPEATABLE = frozenset(
 REPEATS = 10
 """How often such a method is tried while nobody knows what came of it; then what is behind it goes on."""
 
+NEWEST = 3
+"""Copies of a card, besides the first, that are kept up to date."""
+
 SHORT_MARK = "🔁 "
 """Marks a repeat where the whole sentence would make the message longer than Telegram allows."""
 
@@ -304,6 +307,18 @@ def card(session: Session, chat_id: int, subject: str) -> int | None:
         .order_by(Outgoing.id)
         .limit(1)
     )
+
+
+def cards(session: Session, chat_id: int, subject: str) -> tuple[int, ...]:
+    """Return the messages about `subject` that arrived in `chat_id`, the first and the newest few, in order."""
+    found = session.scalars(
+        select(Outgoing.message_id)
+        .where(Outgoing.chat_id == chat_id, Outgoing.subject == subject, Outgoing.method == "sendMessage")
+        .where(Outgoing.message_id.is_not(None))
+        .order_by(Outgoing.id)
+    )
+    arrived = tuple(message_id for message_id in found if message_id is not None)
+    return arrived[:1] + arrived[1:][-NEWEST:]
 
 
 def passed_on(session: Session, source: str) -> PassedOn | None:

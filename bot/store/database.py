@@ -152,6 +152,7 @@ def _sqlite(url: URL, connections: int, *, writes: bool) -> Engine:
         connection.isolation_level = None  # the driver's own BEGIN would be a deferred one
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows only a to z
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -182,6 +183,10 @@ def _postgresql(url: URL, connections: int, *, writes: bool) -> Engine:
             )
 
     return engine
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
 
 
 def _create_private(file: Path) -> None:

@@ -22,6 +22,16 @@ def urgent(say: Speech, name: str, question: str) -> str:
     return _quoting(head, question, told)
 
 
+def about_visit(say: Speech, name: str, code: str) -> str:
+    """Head a conversation that staff began from a visit's card."""
+    head = say._("<b>Conversation with {name}</b> about {code}").format(name=escape(name), code=code)
+    told = say._(
+        "Your message is on its way. You are talking now: what they write comes here, "
+        "and replies to it, or to this message, go to them."
+    )
+    return f"{head}\n{told}"
+
+
 def _quoting(head: str, question: str, rest: str) -> str:
     shown = question if len(question) <= QUESTION_SHOWN else question[:QUESTION_SHOWN] + "…"
     return f"{head}\n<blockquote>{escape(shown)}</blockquote>\n{rest}"
@@ -113,8 +123,12 @@ def too_long(say: Speech, most: int) -> str:
     return say._("This answer is too long for one message. Please keep it under {most} characters.").format(most=most)
 
 
-def unreachable(say: Speech, name: str) -> str:
+def unreachable(say: Speech, name: str, phone: str | None) -> str:
     """Say that the patient does not get the answer."""
+    if phone is not None:
+        return say._("{name} cannot be reached in Telegram, so this cannot arrive. Please telephone: {phone}").format(
+            name=escape(name), phone=escape(phone)
+        )
     return say._("{name} has blocked the bot, so your answer cannot arrive. Please telephone.").format(
         name=escape(name)
     )
@@ -131,8 +145,8 @@ def unclaimed(say: Speech) -> str:
 def claimed(say: Speech, clinic: str) -> str:
     """Welcome the staff group."""
     return say._(
-        "This is now the staff group of <b>{clinic}</b>. Patients' questions arrive here. "
-        "Everybody in this group can read and answer them. /help says more."
+        "This is now the staff group of <b>{clinic}</b>. Patients' questions and requests for visits arrive here. "
+        "Everybody in this group can read, answer and decide them. /help says more."
     ).format(clinic=escape(clinic))
 
 
@@ -148,15 +162,43 @@ def claimed_elsewhere(say: Speech) -> str:
 
 def help_text(say: Speech) -> str:
     """Say what staff can do here."""
-    return say._(
-        "Patients' questions appear here as cards. <b>Reply to a card</b> (swipe it, or press and hold), "
-        "and your text goes to that patient as the clinic's answer. Other messages in this group go nowhere."
+    return "\n\n".join(
+        (
+            say._(
+                "Patients' questions appear here as cards. <b>Reply to a card</b> (swipe it, or press and hold), "
+                "and your text goes to that patient as the clinic's answer. Other messages in this group go nowhere."
+            ),
+            say._(
+                "Requests for visits appear as cards, too: confirm, offer another time, or decline with a reason. "
+                "A reply to such a card reaches the patient as well."
+            ),
+            say._(
+                "/pending – requests that wait\n"
+                "/today, /tomorrow, /week – who comes when\n"
+                "/find – a visit by name, telephone number or code\n"
+                "/block tomorrow 13-15 lunch – keep time free\n"
+                "/close 24.12. works – close a whole day\n"
+                "/blocks – what is blocked, and freeing it\n"
+                "/gaps – questions without an answer"
+            ),
+        )
     )
 
 
 def commands(say: Speech) -> list[tuple[str, str]]:
     """Return the commands of the staff group and what each is for."""
-    return [("gaps", say._("Questions without an answer")), ("help", say._("How this group works"))]
+    return [
+        ("pending", say._("Requests that wait for a decision")),
+        ("today", say._("Visits today")),
+        ("tomorrow", say._("Visits tomorrow")),
+        ("week", say._("Visits in the next seven days")),
+        ("find", say._("Find a visit by name, telephone number or code")),
+        ("block", say._("Keep time free of visits")),
+        ("blocks", say._("Time that is blocked")),
+        ("close", say._("Close a day")),
+        ("gaps", say._("Questions without an answer")),
+        ("help", say._("How this group works")),
+    ]
 
 
 def undeliverable(say: Speech, row_id: int) -> str:

@@ -1,0 +1,334 @@
+"""What an answer to a follow-up does. Every answer is kept with the follow-up, and leaves an audit row.
+
+A sign that a patient taps is taken as if they had typed it: it is heard as a red flag, by the same way.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bot.clinic import consents, drafts, enquiries, followups, patients, plans, problems, visits
+from bot.clinic.drafts import BeginOutcome, MoveOutcome, Words
+from bot.clinic.enquiries import Asked, NobodyToAsk, PassedOn, Relayed, Said, Unreadable
+from bot.clinic.patients import Person
+from bot.clinic.visits import Card, TooLate
+from bot.config import Clinic
+from bot.programme import Answer
+from bot.store.models import Audit, FollowUp, Visit
+from faq.reader import RED_FLAG_SCORE, Understood
+from faq.redflags import Level
+
+SIGNS: dict[str, Level] = {
+    "breath": Level.EMERGENCY,
+    "sight": Level.EMERGENCY,
+    "colour": Level.EMERGENCY,
+    "pain": Level.EMERGENCY,
+    "fever": Level.EMERGENCY,
+    "faint": Level.EMERGENCY,
+    "hot": Level.SAME_DAY,
+    "boil": Level.SAME_DAY,
+    "sores": Level.SAME_DAY,
+    "lump": Level.SAME_DAY,
+    "blisters": Level.SAME_DAY,
+    "hives": Level.SAME_DAY,
+    "other": Level.SAME_DAY,
+}
+"""What a patient can tap, and how urgent that is: the kinds of red flags, in their order."""
+LATE_SIGNS = ("sores", "lump", "boil", "hot")
+"""Those that come first where a lump was asked about."""
+OTHER = "other"
+CHANGES = tuple(question for question in drafts.QUESTIONS if question != drafts.UNDER_AGE)
+"""What can have changed since the visit was booked."""
+LATE_BY = (10, 20, 30)
+"""Minutes to choose from."""
+DESCRIBED_WITHIN = timedelta(minutes=15)
+"""How long what a patient types is taken as the description of the sign that was not in the list."""
+_ONCE = ("unsure", "unhappy")
+"""Answers of which staff are told once."""
+
+
+# --- outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class NotYours:
+    """There is no such follow-up, or it went to somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The visit is not any more as the message says."""
+
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The patient comes; `card` shows the visit."""
+
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """The choice of another time has begun, or cannot."""
+
+    outcome: MoveOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    """It is asked once more whether the visit is to be cancelled."""
+
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class Choosing:
+    """The answer needs another one: how late, which sign, or what has changed."""
+
+    followup_id: int
+    what: Literal["late", "sign", "late-sign", "change"]
+
+
+@dataclass(frozen=True, slots=True)
+class NoConsent:
+    """The patient has not agreed that health answers are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Something to read: the care advice, or how to call."""
+
+    what: Literal["care", "call"]
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """The patient may type the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thanked:
+    """Nothing more is needed."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A booking has begun, or cannot."""
+
+    outcome: BeginOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class ForAPerson:
+    """Staff are told, and nothing is offered to the patient."""
+
+    told: PassedOn | NobodyToAsk | Relayed
+
+
+AnswerOutcome = (
+    NotYours
+    | Passed
+    | Expected
+    | Moving
+    | Cancelling
+    | TooLate
+    | Choosing
+    | NoConsent
+    | Shown
+    | Invited
+    | Thanked
+    | Booking
+    | ForAPerson
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningLate:
+    """Staff are told; `again` where they know already."""
+
+    card: Card
+    minutes: int
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A screening answer is another one now; `flagged` where a practitioner is to look at it."""
+
+    card: Card
+    question: str
+    flagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the patient typed goes to staff, with the problem they told of."""
+
+    card: enquiries.Card
+
+
+# --- use-cases
+
+
+def answer(  # noqa: PLR0911, PLR0912  one answer, one outcome
+    session: Session, clinic: Clinic, followup_id: int, said: Answer, words: str, person: Person, now: datetime
+) -> AnswerOutcome:
+    """Take a tapped answer; `words` is what it says to staff where they are told."""
+    row = _own(session, followup_id, person.chat_id)
+    if row is None:
+        return NotYours()
+    patients.meet(session, person, now)
+    before = row.answer
+    _keep(session, row, said, person.chat_id, now)
+    visit = session.get_one(Visit, row.visit_id, with_for_update=True, populate_existing=True)
+    match said:
+        case "confirm" | "move" | "cancel" | "changed" | "coming" | "late" if not _is_as_said(visit, row, now):
+            return Passed(visits.card(session, clinic, visit))
+        case "confirm" | "coming":
+            visit.answered_at = now
+            return Expected(visits.card(session, clinic, visit))
+        case "move":
+            return Moving(drafts.begin_move(session, clinic, person, visit.id, now))
+        case "cancel" if visits.is_too_near(session, clinic, visit, now):
+            return TooLate(visits.card(session, clinic, visit), clinic.visits.notice_hours)
+        case "cancel":
+            return Cancelling(visits.card(session, clinic, visit))
+        case "changed":
+            agreed = consents.given(session, person.chat_id, consents.VISIT)
+            return Choosing(row.id, "change") if agreed else NoConsent()
+        case "late":
+            return Choosing(row.id, "late")
+        case "problem":
+            return Choosing(row.id, "sign")
+        case "lump":
+            return Choosing(row.id, "late-sign")
+        case "care" | "call":
+            return Shown(said)
+        case "question" | "ask":
+            return Invited()
+        case "settling" | "fine" | "nothing" | "happy" | "not-now":
+            return Thanked(said)
+        case "times":
+            words_of = Words(visit.treatment if clinic.treatment(visit.treatment) else None)
+            return Booking(drafts.begin(session, clinic, person, now, words=words_of))
+        case "unsure" | "unhappy":
+            if before in _ONCE:
+                return Thanked(said)
+            followups.call_off_offers(session, person.chat_id, said)
+            return ForAPerson(_tell(session, clinic, person, words, now))
+
+
+def late(
+    session: Session, clinic: Clinic, followup_id: int, minutes: int, person: Person, now: datetime
+) -> RunningLate | Passed | NotYours:
+    """Note that the patient will be late."""
+    row = _own(session, followup_id, person.chat_id)
+    if row is None or minutes not in LATE_BY:
+        return NotYours()
+    visit = session.get_one(Visit, row.visit_id, with_for_update=True, populate_existing=True)
+    shown = visits.card(session, clinic, visit)
+    if not _is_as_said(visit, row, now):
+        return Passed(shown)
+    again = row.answer == f"late-{minutes}"
+    _keep(session, row, f"late-{minutes}", person.chat_id, now)
+    visit.answered_at = now
+    return RunningLate(shown, minutes, again)
+
+
+def sign(
+    session: Session, clinic: Clinic, followup_id: int, name: str, words: str, person: Person, now: datetime
+) -> Asked | NotYours:
+    """Take a sign that was tapped as the red flag it is; `words` are the patient's, from the button."""
+    row = _own(session, followup_id, person.chat_id)
+    if row is None or name not in SIGNS:
+        return NotYours()
+    _keep(session, row, OTHER if name == OTHER else "problem", person.chat_id, now)
+    understood = Understood("urgent", None, (), RED_FLAG_SCORE, person.language, level=SIGNS[name])
+    heard = enquiries.hear(session, clinic, person, Said(words, 0, is_text=True), understood, now)
+    problems.report(session, person.chat_id, now)
+    return heard if isinstance(heard, Asked) else NotYours()
+
+
+def describe(session: Session, person: Person, now: datetime) -> Described | None:
+    """Return the problem to which what a patient sends now belongs; None where they told of none just now."""
+    recent = select(FollowUp.id).where(
+        FollowUp.chat_id == person.chat_id, FollowUp.answer == OTHER, FollowUp.answered_at > now - DESCRIBED_WITHIN
+    )
+    if session.scalar(recent.limit(1)) is None:
+        return None
+    card = enquiries.alert_of(session, person.chat_id)
+    return Described(card) if card is not None else None
+
+
+def change(
+    session: Session, clinic: Clinic, followup_id: int, question: str, given: str, person: Person, now: datetime
+) -> Changed | Passed | NoConsent | NotYours:
+    """Keep another answer to a screening question; what is not a no is for a practitioner to look at."""
+    row = _own(session, followup_id, person.chat_id)
+    if row is None or question not in CHANGES or given not in (drafts.YES, drafts.NO, drafts.UNSURE):
+        return NotYours()
+    visit = session.get_one(Visit, row.visit_id, with_for_update=True, populate_existing=True)
+    if not _is_as_said(visit, row, now):
+        return Passed(visits.card(session, clinic, visit))
+    if not consents.given(session, person.chat_id, consents.VISIT):
+        return NoConsent()
+    visit.screening = {**visit.screening, question: given}
+    visit.flagged = any(one != drafts.NO for one in visit.screening.values())
+    subject = f"{visits.SUBJECT}:{visit.id}"
+    session.add(Audit(at=now, actor=person.chat_id, action="answers changed", subject=subject, after=visit.status))
+    session.flush()
+    return Changed(visits.card(session, clinic, visit), question, given != drafts.NO)
+
+
+# --- rows
+
+
+def _own(session: Session, followup_id: int, chat_id: int) -> FollowUp | None:
+    """Return the follow-up, if it was sent to this chat."""
+    row = session.get(FollowUp, followup_id, with_for_update=True, populate_existing=True)
+    return row if row is not None and row.chat_id == chat_id and row.state == plans.SENT else None
+
+
+def _keep(session: Session, row: FollowUp, said: str, chat_id: int, now: datetime) -> None:
+    subject = f"{followups.SUBJECT}:{row.id}"
+    if row.answer != said:
+        session.add(
+            Audit(at=now, actor=chat_id, action="follow-up answered", subject=subject, before=row.answer, after=said)
+        )
+    row.answer, row.answered_at = said, now
+
+
+def _is_as_said(visit: Visit, row: FollowUp, now: datetime) -> bool:
+    """True while the clinic counts on the visit at the time that the message named."""
+    sure = visit.kept_starts_at or (visit.starts_at if visit.status == visits.CONFIRMED else None)
+    return sure is not None and sure == row.anchor_at and now < visit.ends_at
+
+
+def _tell(
+    session: Session, clinic: Clinic, person: Person, words: str, now: datetime
+) -> PassedOn | NobodyToAsk | Relayed:
+    """Bring something to staff: as a card, or into the conversation that is open."""
+    understood = Understood("staff", None, (), 0.0, person.language, personal=True)
+    heard = enquiries.hear(session, clinic, person, Said(words, 0, is_text=True), understood, now)
+    match heard:
+        case Relayed():
+            return heard
+        case Asked(question_id):
+            told = enquiries.pass_on(session, clinic, question_id, person.chat_id, now)
+            return told if isinstance(told, PassedOn) else NobodyToAsk()
+        case Unreadable():
+            return NobodyToAsk()
+
+
+def signs(*, late: bool) -> Sequence[str]:
+    """Return the signs in the order in which they are asked."""
+    first = LATE_SIGNS if late else ()
+    return (*first, *(name for name in SIGNS if name not in first))
