@@ -1,17 +1,23 @@
 """Welcome, menu, help, privacy, contact: what the bot says of itself, and the pages people tap through."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from telegram import Update
 from telegram.ext import BaseHandler, CallbackQueryHandler, CommandHandler, ContextTypes, filters
 
-from bot.clinic import patients
+from bot.clinic import drafts, patients
+from bot.clinic.arrivals import PREFIX
+from bot.clinic.drafts import BeginOutcome, Form, Words
 from bot.delivery.messages import Message
+from bot.store.database import Session
 from bot.wording import front
 from bot.wording.speech import Speech
+from handlers import arrivals, booking
 from handlers.desk import Desk, Owed, person
-from handlers.pages import CATEGORY, MENU, TOPIC, Page
+from handlers.pages import BOOK, CATEGORY, MENU, TOPIC, Page
 
 PRIVATE = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
 
@@ -26,20 +32,36 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
 
 
 async def start(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-    """Welcome a person, and open the topic that a deep link names."""
+    """Welcome a person, and open what a deep link names: a topic, or a booking (`book`, `book_face`)."""
     user = update.effective_user
     if user is None:
         return
     say = desk.speech(user)
     payload = context.args[0] if context.args else None
+    if payload is not None and payload.startswith(PREFIX):
+        await arrivals.open_link(desk, update, payload)
+        return
     opened = desk.pages.topic(say, payload) if payload else None
     pages = [desk.pages.welcome(say, user.first_name), *([opened] if opened else [])]
-    await desk.keep(
-        update,
-        say,
-        lambda session, now: patients.meet(session, person(user, say), now, payload=payload),
-        lambda _: [Owed(Message(user.id, page.text, page.rows)) for page in pages],
-    )
+    name, _, treatment = (payload or "").partition("_")
+    wanted = Words(treatment if desk.clinic.treatment(treatment) else None)
+
+    def use_case(session: Session, now: datetime) -> BeginOutcome | Form | None:
+        patients.meet(session, person(user, say), now, payload=payload)
+        if name == BOOK:
+            return drafts.begin(session, desk.clinic, person(user, say), now, words=wanted)
+        form = drafts.form(session, desk.clinic, user.id, now)
+        return form if form is not None and not form.is_asleep else None
+
+    def render(outcome: BeginOutcome | Form | None) -> Iterator[Owed]:
+        yield from (Owed(Message(user.id, page.text, page.rows)) for page in pages)
+        if isinstance(outcome, Form):
+            going_on = booking.going_on(desk, say, outcome)
+            yield Owed(Message(user.id, going_on.text, going_on.rows))
+        elif outcome is not None:
+            yield from booking.begun(desk, say, user.id, outcome)
+
+    await desk.keep(update, say, use_case, render)
 
 
 async def page_command(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:

@@ -7,7 +7,7 @@ from bot.clock import Clock
 from bot.config import Clinic
 from bot.delivery.markup import escape
 from bot.delivery.messages import Button, Rows
-from bot.wording import answers, facts, front, gaps
+from bot.wording import answers, booking, facts, front, gaps
 from bot.wording.speech import Speech
 from faq.content import Library, Topic
 from faq.reader import Own, Understood
@@ -18,6 +18,10 @@ CATEGORY = "cat"
 TOPIC = "topic"
 ASK = "ask"
 HELPFUL = "fb"
+BOOK = "book"
+"""Begins a booking."""
+VISITS = "visits"
+"""Lists the visits to come, below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,11 @@ class Pages:
 
     def welcome(self, say: Speech, first_name: str) -> Page:
         """Say hello, over the categories."""
-        return Page(front.welcome(say, self.clinic, first_name), self._categories(say))
+        return Page(front.welcome(say, self.clinic, first_name), (*self._categories(say), *self._book(say)))
 
     def menu(self, say: Speech) -> Page:
         """List the categories."""
-        return Page(front.menu(say), self._categories(say))
+        return Page(front.menu(say), (*self._categories(say), *self._book(say)))
 
     def help(self, say: Speech) -> Page:
         """Say how to use the bot."""
@@ -79,7 +83,9 @@ class Pages:
             return None
         back = library.category(topic.front.category)
         up = (Button(f"« {back.title}", f"{CATEGORY}:{back.id}"),) if back and topic.front.listed else ()
-        return Page(self._answer(say, topic), (*self._related(library, topic), (*up, _menu_button(say))))
+        # a treatment that must not be promoted has no way to a booking beside it
+        book = self._book(say) if topic.front.listed else ()
+        return Page(self._answer(say, topic), (*self._related(library, topic), *book, (*up, _menu_button(say))))
 
     def reply(self, say: Speech, understood: Understood, question_id: int | None) -> Page:  # noqa: PLR0911  one route, one page
         """Reply to a question; `question_id` lets the patient pass it on to a person."""
@@ -99,9 +105,9 @@ class Pages:
             case "staff":
                 return Page(answers.for_staff(say), way_out)
             case "book":
-                return Page(answers.book(say, self.clinic), way_out)
+                return Page(answers.book(say, self.clinic), (*self._book(say), *way_out))
             case "smalltalk":
-                return Page(answers.smalltalk(say), self._categories(say))
+                return Page(answers.smalltalk(say), (*self._categories(say), *self._book(say)))
             case "off-topic":
                 return Page(answers.off_topic(say, self.clinic), way_out)
             case _ if understood.suggestions:
@@ -121,7 +127,9 @@ class Pages:
         library = self.library(say)
         topics = [library.topics[topic_id] for topic_id in topic_ids if topic_id in library.topics]
         text = "\n\n".join(self._answer(say, topic) for topic in topics)
-        return Page(text, (*self._related(library, topics[0]), _rating(say, question_id), (ask, _menu_button(say))))
+        book = self._book(say) if all(topic.front.listed for topic in topics) else ()
+        rows = (*self._related(library, topics[0]), *book, _rating(say, question_id), (ask, _menu_button(say)))
+        return Page(text, rows)
 
     def _own(self, say: Speech, own: Own, question_id: int | None, ask: Button) -> Page:
         text = f"{escape(own.body)}\n\n<i>{gaps.signed(say, own.author, self.clinic.name)}</i>"
@@ -135,6 +143,10 @@ class Pages:
     def _categories(self, say: Speech) -> Rows:
         categories = self.library(say).categories
         return _in_pairs([Button(f"{one.icon} {one.title}".strip(), f"{CATEGORY}:{one.id}") for one in categories])
+
+    def _book(self, say: Speech) -> Rows:
+        """Return the way to a booking, where there is anything to book."""
+        return ((Button(booking.book_button(say), BOOK),),) if self.clinic.treatments else ()
 
     def _related(self, library: Library, topic: Topic) -> Rows:
         return _in_pairs(self._buttons(library, topic.front.related))

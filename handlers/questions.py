@@ -7,13 +7,23 @@ from typing import Any
 from telegram import CallbackQuery, Update
 from telegram.ext import BaseHandler, CallbackQueryHandler, ContextTypes, MessageHandler, filters
 
-from bot.clinic import enquiries, insights, opening, patients
+from bot.clinic import enquiries, insights, opening, patients, reception
+from bot.clinic.drafts import (
+    Begun,
+    Filled,
+    Invalid,
+    NothingToBook,
+    Refused,
+    Resumed,
+    Stale,
+    Stopped,
+    Words,
+)
 from bot.clinic.enquiries import (
     AlreadyPassedOn,
     Asked,
     Card,
     Changed,
-    HearOutcome,
     NobodyToAsk,
     NoSuchQuestion,
     PassedOn,
@@ -22,11 +32,18 @@ from bot.clinic.enquiries import (
     Said,
     Unreadable,
 )
+from bot.clinic.preferences import Silenced
+from bot.clinic.reception import Answered, ButtonsOnly, Listed
+from bot.clinic.replies import Described
+from bot.clinic.visits import NoStaff, NotHere, TooMany
 from bot.delivery.messages import Copy, Kind, Message
+from bot.store.database import Session
 from bot.store.models import Question
 from bot.wording import answers, front, staff
+from bot.wording import booking as booking_words
 from bot.wording.speech import Speech
-from handlers import cards
+from faq.reader import Understood
+from handlers import booking, cards, followups
 from handlers.desk import Desk, Owed, person
 from handlers.pages import ASK, HELPFUL
 
@@ -50,23 +67,25 @@ async def hear(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
     message, user = update.effective_message, update.effective_user
     if message is None or user is None:
         return
+    if message.contact is not None and await booking.share(desk, update, user, message.contact):
+        return
     say = desk.speech(user)
     said = Said(message.text or message.caption or "", message.message_id, message.text is not None)
     now = desk.clock.now()
-    understood = None
-    if said.text:
-        understood = await desk.database.read(
-            lambda session: desk.reader.read(
-                said.text,
-                say.language,
-                patients.recent_topic(session, user.id, now),
-                insights.own_answers(session),
-            )
-        )
+
+    def understand(session: Session) -> tuple[Understood, Words]:
+        previous = patients.recent_topic(session, user.id, now)
+        understood = desk.reader.read(said.text, say.language, previous, insights.own_answers(session))
+        return understood, reception.understand(desk.clinic, said.text, now, say.language)
+
+    understood, words = await desk.database.read(understand) if said.text else (None, Words())
+    goes_back = said.text == booking_words.back_button(say)
     await desk.keep(
         update,
         say,
-        lambda session, now: enquiries.hear(session, desk.clinic, person(user, say), said, understood, now),
+        lambda session, now: reception.hear(
+            session, desk.clinic, person(user, say), said, understood, words, now, goes_back=goes_back
+        ),
         lambda outcome: _heard(desk, say, user.id, said, outcome),
     )
 
@@ -82,10 +101,26 @@ async def hear_edited(desk: Desk, update: Update, context: ContextTypes.DEFAULT_
         await cards.follow_edit(desk, update, message, lambda text, say: staff.relayed(say, name, text))
 
 
-def _heard(desk: Desk, say: Speech, chat_id: int, said: Said, outcome: HearOutcome) -> Iterator[Owed]:
+def _heard(desk: Desk, say: Speech, chat_id: int, said: Said, outcome: reception.Outcome) -> Iterator[Owed]:
     match outcome:
+        case Answered(asked, form):
+            yield from _reply(desk, say, chat_id, asked, with_file=not said.is_text)
+            yield from booking.shown(desk, say, form)
+        case ButtonsOnly(form):
+            yield from booking.buttons_only(desk, say, form)
+        case Listed(found):
+            page = booking.listed(desk, say, found)
+            yield Owed(Message(chat_id, page.text, page.rows))
+        case Begun() | Resumed() | TooMany() | NoStaff() | NothingToBook():
+            yield from booking.begun(desk, say, chat_id, outcome)
+        case Filled() | Stale() | Stopped() | Refused() | Invalid() | NotHere():
+            yield from booking.filled(desk, say, chat_id, outcome)
         case Asked():
             yield from _reply(desk, say, chat_id, outcome, with_file=not said.is_text)
+        case Described(card):
+            yield from followups.described(desk, say, chat_id, _relayed(desk, chat_id, said, card))
+        case Silenced():
+            yield from followups.silenced(desk, say, chat_id, outcome)
         case Relayed(card):
             yield _relayed(desk, chat_id, said, card)
         case Unreadable():

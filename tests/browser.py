@@ -77,6 +77,11 @@ class Pane:
         """Tap the newest inline button of that label."""
         self._pane.locator('[data-role="inline-button"]', has_text=label).last.click()
 
+    def choose(self, label: str) -> None:
+        """Tap the newest inline button that says this and nothing else."""
+        exactly = re.compile(rf"^\s*{re.escape(label)}\s*$")
+        self._pane.locator('[data-role="inline-button"]', has_text=exactly).last.click()
+
     def newest(self, text: str) -> Locator:
         """Wait for a message of the bot that holds `text`, and return the newest such."""
         found = self._pane.locator('[data-message-id][data-from="bot"]', has_text=text).last

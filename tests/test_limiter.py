@@ -108,3 +108,16 @@ def test_chats_that_have_rested_are_forgotten(seconds: Seconds) -> None:
     seconds.now += 10
     limiter.resting()
     assert len(limiter._chats) == 0  # memory must not grow with every chat there ever was
+
+
+def test_an_edit_is_not_counted_in_its_chat_but_waits_where_telegram_said_so(seconds: Seconds) -> None:
+    limiter = Limiter(monotonic=seconds)
+    for _ in range(3):
+        assert limiter.try_take(ANNA)
+    assert not limiter.try_take(ANNA)
+    assert limiter.try_take(ANNA, new=False)
+    limiter.hold(ANNA, 5)
+    assert not limiter.try_take(ANNA, new=False)
+    seconds.now += 5
+    assert all(limiter.try_take(ANNA, new=False) for _ in range(5))
+    assert not limiter.try_take(ANNA, new=False)  # it is one of the bot's requests all the same

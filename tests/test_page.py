@@ -1,5 +1,6 @@
 """The demo's page, as a person uses it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser import TELEPHONE, WIDE, Pane, chromium, demo
+
+DAY, TIME = re.compile(r"^\s*\d{1,2}\s*$"), re.compile(r"^\s*\d{1,2}:\d{2}")
+"""Labels of a day and of a time that can be tapped."""
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +60,48 @@ def test_a_conversation_in_the_page(page: Page, address: str) -> None:
     staff.write("Please come and see us after the birth.")
     staff.newest("Your answer is on its way to")
     patient.newest("Please come and see us after the birth.")
+
+
+def test_a_visit_is_booked_and_confirmed_in_the_page(page: Page, address: str) -> None:
+    page.goto(address)
+    page.locator('[data-pane="patient"] [data-role="who"]').select_option(label="Tom")
+    patient, staff = Pane(page, "patient"), Pane(page, "staff")
+    patient.write("/book")
+    patient.newest("What would you like to book?")
+    patient.choose("Face")
+    patient.newest("Who would you like to see?")
+    patient.tap("Elif Ozan")
+    patient.newest("Which day suits you?")
+    patient.choose("›")
+    page.locator('[data-pane="patient"] [data-role="inline-button"]', has_text=DAY).first.click()
+    patient.newest("Which time on")
+    page.locator('[data-pane="patient"] [data-role="inline-button"]', has_text=TIME).first.click()
+    patient.newest("What is your name?")
+    patient.write("Tom Baker")
+    patient.newest("On which number")
+    page.locator('[data-pane="patient"] [data-role="reply-button"]', has_text="Share my number").click()
+    page.get_by_role("button", name="Share", exact=True).click()
+    patient.newest("May we use your answers?")
+    patient.choose("I agree")
+    for number in range(1, 15):
+        patient.newest(f"Question {number} of 14")
+        patient.choose("No" if number != 4 else "Not sure")
+    patient.newest("May we write to you here about this visit?")
+    patient.choose("Yes, please")
+    patient.newest("May we also tell you here about offers")
+    patient.choose("No, thanks")
+    patient.newest("Send to the clinic")
+    patient.tap("Send to the clinic")
+    patient.newest("Your request is with the clinic.")
+
+    card = staff.newest("Tom Baker")
+    assert "needs practitioner review" in card.inner_text()
+    staff.choose("Confirm")
+    staff.tap("Confirm anyway")
+    staff.newest("✅ Confirmed (Maya")
+    patient.newest("Your appointment is confirmed.")
+    patient.write("/bookings")
+    patient.newest("Your visits")
 
 
 def test_the_page_fits_a_telephone(page: Page, address: str) -> None:

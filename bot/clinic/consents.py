@@ -9,7 +9,7 @@ from bot.store.models import Audit, Consent
 
 VISIT, FOLLOW_UP, OFFERS, REMINDERS = "visit", "follow-up", "offers", "reminders"
 VERSION = "2026-11"
-"""Of the sentences in bot/wording/booking.py; to be changed with them."""
+"""Of the sentences in bot/wording/booking.py; to be changed with them, and then everybody is asked again."""
 
 
 def given(session: Session, chat_id: int, purpose: str) -> bool | None:
@@ -18,10 +18,17 @@ def given(session: Session, chat_id: int, purpose: str) -> bool | None:
     return session.scalar(newest.order_by(Consent.id.desc()).limit(1))
 
 
+def current(session: Session, chat_id: int, purpose: str) -> bool | None:
+    """Return the newest answer if it was given to the sentence as it is now."""
+    newest = select(Consent).where(Consent.chat_id == chat_id, Consent.purpose == purpose)
+    row = session.scalar(newest.order_by(Consent.id.desc()).limit(1))
+    return row.given if row is not None and row.version == VERSION else None
+
+
 def give(session: Session, chat_id: int, purpose: str, answer: bool, now: datetime) -> None:
-    """Keep what the patient agreed to or withdrew, if it is not what they said last."""
+    """Keep what the patient agreed to or withdrew, unless they have said so to this sentence."""
     before = given(session, chat_id, purpose)
-    if before == answer:
+    if current(session, chat_id, purpose) == answer:
         return
     session.add(Consent(chat_id=chat_id, purpose=purpose, given=answer, version=VERSION, at=now))
     after, was = _word(answer), _word(before) if before is not None else None

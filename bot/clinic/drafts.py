@@ -16,12 +16,12 @@ import phonenumbers
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from bot.clinic import patients, slots, staffroom, visits
+from bot.clinic import consents, patients, slots, staffroom, visits
 from bot.clinic.patients import Person
 from bot.clinic.slots import Free
 from bot.clinic.visits import Card, Late, NoStaff, NotHere, Requested, Taken, TooLate, TooMany, Wanted
 from bot.config import Clinic, Practitioner, Treatment
-from bot.store.models import Audit, Consent, Draft, Enquiry, Outgoing, Patient, Visit
+from bot.store.models import Audit, Draft, Enquiry, Outgoing, Patient, Visit
 
 SUBJECT = "draft"
 TREATMENT, PRACTITIONER, DAY, TIME, NAME, PHONE = "treatment", "practitioner", "day", "time", "name", "phone"
@@ -51,9 +51,12 @@ QUESTIONS = (
 YES, NO, UNSURE = "yes", "no", "unsure"
 ANYBODY = ""
 """The practitioner of a patient who does not mind."""
-PURPOSES = {CONSENT: "visit", FOLLOW_UP: "follow-up", OFFERS: "offers"}
-CONSENT_VERSION = "1"
-"""Of the sentences that are agreed to; to be raised when their meaning changes."""
+PURPOSES = {
+    CONSENT: (consents.VISIT,),
+    FOLLOW_UP: (consents.FOLLOW_UP, consents.REMINDERS),
+    OFFERS: (consents.OFFERS,),
+}
+"""What each answer agrees to: messages about the visit are reminders before it and care after it."""
 LONGEST_NAME = 64
 SHORTEST_PHONE = 8
 AWAKE = time(9), time(20)
@@ -414,9 +417,13 @@ def send(  # noqa: PLR0911  each outcome of the request is one here
     draft = _shown(session, clinic, draft_id, version, chat_id, now)
     if not isinstance(draft, Draft):
         return draft
-    wanted = _wanted(draft)
-    if wanted is None or _step(clinic, draft) != CHECK:
+    if _step(clinic, draft) != CHECK:
         return Stale(_form(session, clinic, draft, now))
+    if draft.practitioner == ANYBODY:
+        _settle(session, clinic, draft, now)  # where one was booked meanwhile, somebody else may be free then
+    wanted = _wanted(draft)
+    if wanted is None:
+        return _gone(session, clinic, draft, now)
     outcome = visits.request(session, clinic, chat_id, wanted, now)
     match outcome:
         case Requested():
@@ -568,7 +575,7 @@ def _set(session: Session, clinic: Clinic, draft: Draft, field: str, value: str,
             draft.phone = number
         case "screening":
             question, _, answer = value.partition("=")
-            if question in QUESTIONS and answer in (YES, NO, UNSURE):
+            if draft.consent and question in QUESTIONS and answer in (YES, NO, UNSURE):
                 draft.screening = {**draft.screening, question: answer}
         case "consent" | "follow_up" | "offers":
             setattr(draft, field, value == YES)
@@ -632,6 +639,13 @@ def _may_be_open(clinic: Clinic, day: date, now: datetime) -> bool:
     return 0 <= ahead <= clinic.booking.days_ahead and any(clinic.works_on(one, day) for one in clinic.team)
 
 
+def _gone(session: Session, clinic: Clinic, draft: Draft, now: datetime) -> Gone:
+    treatment = clinic.treatment(draft.treatment or "")
+    free = slots.next_free(session, clinic, treatment, None, now, visits.OTHERS_OFFERED) if treatment else []
+    _touch(draft, now)
+    return Gone(_form(session, clinic, draft, now), free)
+
+
 def _doing(clinic: Clinic, treatment: Treatment) -> tuple[Practitioner, ...]:
     return tuple(one for one in clinic.team if one.does(treatment.id))
 
@@ -649,8 +663,8 @@ def _holders(draft: Draft) -> tuple[str, ...]:
 
 
 def _note_consent(session: Session, draft: Draft, field: str, now: datetime, *, given: bool) -> None:
-    purpose = PURPOSES[field]
-    session.add(Consent(chat_id=draft.chat_id, purpose=purpose, given=given, version=CONSENT_VERSION, at=now))
+    for purpose in PURPOSES[field]:
+        consents.give(session, draft.chat_id, purpose, given, now)
 
 
 # --- which field is asked
@@ -736,10 +750,7 @@ def _fill_in_known(session: Session, draft: Draft) -> None:
     if last is not None:
         draft.name, draft.phone = last.name, last.phone
     for field in (FOLLOW_UP, OFFERS):
-        said = select(Consent).where(Consent.chat_id == draft.chat_id, Consent.purpose == PURPOSES[field])
-        newest = session.scalar(said.order_by(Consent.id.desc()).limit(1))
-        if newest is not None and newest.version == CONSENT_VERSION:
-            setattr(draft, field, newest.given)
+        setattr(draft, field, consents.current(session, draft.chat_id, PURPOSES[field][0]))
 
 
 def _touch(draft: Draft, now: datetime) -> None:

@@ -34,7 +34,7 @@ def meet(session: Session, person: Person, now: datetime, *, payload: str | None
     patient.first_name = person.first_name
     patient.last_name = person.last_name
     patient.username = person.username
-    patient.language = person.language
+    patient.language = patient.own_language or person.language
     if payload is not None:
         patient.payload = payload[:64]
     if patient.unreachable_since is not None:

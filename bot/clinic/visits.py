@@ -87,6 +87,8 @@ class Card:
     """False where the patient has no chat with the bot, or blocked it."""
     patient_name: str
     """As Telegram shows it; empty without a chat."""
+    answered_at: datetime | None
+    """When the patient said that they come, at the time that is confirmed."""
 
     @property
     def subject(self) -> str:
@@ -206,7 +208,7 @@ def _request(session: Session, clinic: Clinic, chat_id: int, wanted: Wanted, now
     if count_open(session, chat_id, now) >= clinic.booking.most_open:
         return TooMany(clinic.booking.most_open)
     visit = Visit(
-        code=_new_code(session),
+        code=new_code(session),
         version=1,
         status=REQUESTED,
         chat_id=chat_id,
@@ -602,7 +604,7 @@ def _take(
 
 def _let_go_of_kept(session: Session, clinic: Clinic, visit: Visit) -> None:
     if visit.kept_starts_at is not None:
-        visit.kept_practitioner = visit.kept_starts_at = None
+        visit.kept_practitioner = visit.kept_starts_at = visit.answered_at = None
         _release(session, clinic, _kept(visit))
 
 
@@ -710,7 +712,8 @@ def _audit(
     session.add(Audit(at=now, actor=actor, action=action, subject=subject, before=before, after=after))
 
 
-def _new_code(session: Session) -> str:
+def new_code(session: Session) -> str:
+    """Return a code that no visit has."""
     while True:
         code = "".join(secrets.choice(CODE) for _ in range(CODE_LENGTH))
         if session.scalar(select(Visit.id).where(Visit.code == code)) is None:
@@ -746,4 +749,5 @@ def card(session: Session, clinic: Clinic, visit: Visit) -> Card:
         outbox.cards(session, staff_chat, f"{SUBJECT}:{visit.id}"),
         patient is not None and patient.unreachable_since is None,
         patients.display_name(patient) if patient else "",
+        visit.answered_at,
     )

@@ -285,7 +285,7 @@ class Dispatcher:
             return Unknown()
 
     async def _attempt(self, row: Claimed) -> Result:
-        if not await self._turn(row.chat_id):
+        if not await self._turn(row):
             return NotYet()
         try:
             params, files = attached(row.params)
@@ -297,10 +297,11 @@ class Dispatcher:
             return self._refused(row, refusal)
         return Sent(answer.get("message_id") if isinstance(answer, dict) else None)
 
-    async def _turn(self, chat_id: int) -> bool:
+    async def _turn(self, row: Claimed) -> bool:
         """Wait for the limits to let one message go; False where that would take long, or the program stops."""
-        while not self._limiter.try_take(chat_id):
-            seconds = self._limiter.wait(chat_id)
+        new = row.method not in outbox.REPEATABLE  # a finger paces edits
+        while not self._limiter.try_take(row.chat_id, new=new):
+            seconds = self._limiter.wait(row.chat_id, new=new)
             if self._stopping or seconds > PATIENCE:
                 return False
             await asyncio.sleep(max(seconds, 0.001))

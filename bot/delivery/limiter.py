@@ -34,19 +34,21 @@ class Limiter:
         self._floods: dict[int, float] = {}
         self._hold_all = 0.0
 
-    def try_take(self, chat_id: int) -> bool:
-        """Count one message to `chat_id` if it may go now."""
-        if self.wait(chat_id) > 0:
+    def try_take(self, chat_id: int, *, new: bool = True) -> bool:
+        """Count one request to `chat_id` if it may go now; one that shows nothing `new` is not counted in its chat."""
+        if self.wait(chat_id, new=new) > 0:
             return False
         self._overall.take()
-        self._chats[chat_id].take()
+        if new:
+            self._chats[chat_id].take()
         return True
 
-    def wait(self, chat_id: int) -> float:
-        """Return the seconds until `chat_id` may be sent a message; 0 for now."""
+    def wait(self, chat_id: int, *, new: bool = True) -> float:
+        """Return the seconds until `chat_id` may be sent a message, or be shown an old one changed; 0 for now."""
         now = self._monotonic()
         held = max(self._hold_all, self._holds.get(chat_id, 0.0)) - now
-        return max(0.0, held, self._overall.wait(now), self._bucket(chat_id, now).wait(now))
+        own = self._bucket(chat_id, now).wait(now) if new else 0.0
+        return max(0.0, held, self._overall.wait(now), own)
 
     def wait_overall(self) -> float:
         """Return the seconds until anything at all may be sent."""

@@ -35,6 +35,10 @@ class Instant(TypeDecorator[datetime]):
 Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only on INTEGER
 
 
+NEVER_AGAIN = {"sqlite_autoincrement": True}
+"""SQLite gives a deleted row's number to the next one; where buttons carry the number it must not."""
+
+
 class Base(DeclarativeBase):
     """The root of all tables; constraint names are fixed so that migrations can name them."""
 
@@ -226,6 +230,7 @@ class Draft(Base):
     """A booking that a patient has begun; the next question is its first empty field."""
 
     __tablename__ = "drafts"
+    __table_args__ = NEVER_AGAIN
 
     id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
     chat_id: Mapped[int] = mapped_column(BigInteger, unique=True)
@@ -258,7 +263,7 @@ class Visit(Base):
     """A visit from the request to its end; `starts_at` is the time in question."""
 
     __tablename__ = "visits"
-    __table_args__ = (Index("ix_visits_chat_id_starts_at", "chat_id", "starts_at"),)
+    __table_args__ = (Index("ix_visits_chat_id_starts_at", "chat_id", "starts_at"), NEVER_AGAIN)
 
     id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
     code: Mapped[str] = mapped_column(String(8), unique=True)
@@ -306,6 +311,7 @@ class Course(Base):
     """The sessions of one treatment that belong together."""
 
     __tablename__ = "courses"
+    __table_args__ = NEVER_AGAIN
 
     id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
     chat_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
@@ -330,6 +336,7 @@ class FollowUp(Base):
             postgresql_where=text("state = 'planned'"),
         ),
         Index("ix_follow_ups_chat_id_state", "chat_id", "state"),
+        NEVER_AGAIN,
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
@@ -362,6 +369,7 @@ class Call(Base):
     """Somebody whom staff have to telephone, since a message could not reach them, or may not have."""
 
     __tablename__ = "calls"
+    __table_args__ = NEVER_AGAIN
 
     id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
     key: Mapped[str] = mapped_column(String(64), unique=True)
@@ -394,6 +402,7 @@ class Note(Base):
     """What staff wrote down about a patient."""
 
     __tablename__ = "notes"
+    __table_args__ = NEVER_AGAIN
 
     id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
     visit_id: Mapped[int] = mapped_column(Key, index=True)
@@ -419,6 +428,7 @@ class Block(Base):
     """Time in which a practitioner, or everybody, takes no visits."""
 
     __tablename__ = "blocks"
+    __table_args__ = NEVER_AGAIN
 
     id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
     practitioner: Mapped[str | None] = mapped_column(String(24))
@@ -436,6 +446,7 @@ class Wait(Base):
     """A patient's wish for an earlier time, and the time that is being offered."""
 
     __tablename__ = "waits"
+    __table_args__ = NEVER_AGAIN
 
     id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
     visit_id: Mapped[int] = mapped_column(Key, unique=True)

@@ -52,9 +52,11 @@ def smalltalk(say: Speech) -> str:
 
 def book(say: Speech, clinic: Clinic) -> str:
     """Say how to make an appointment."""
-    return say._("To make an appointment, call {phone}, or let the clinic write to you here.").format(
-        phone=clinic.phone
-    )
+    if not clinic.treatments:
+        sentence = say._("To make an appointment, call {phone}, or let the clinic write to you here.")
+    else:
+        sentence = say._("Book a visit here, step by step, or call {phone}. /bookings shows the visits you have.")
+    return sentence.format(phone=clinic.phone)
 
 
 def urgent(say: Speech, clinic: Clinic) -> str:

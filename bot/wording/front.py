@@ -43,7 +43,12 @@ def help_text(say: Speech, clinic: Clinic) -> str:
     """Say how to use the bot."""
     lines = (
         say._("Type a question in your own words, for example: <i>does it hurt?</i>"),
-        say._("/menu – all topics\n/contact – telephone, address, opening hours\n/privacy – what is kept about you"),
+        say._(
+            "/book – book a visit\n/bookings – your visits: move, cancel, add to your calendar\n"
+            "/plan – what is coming\n/cancel – stop a booking you have begun\n/menu – all topics\n"
+            "/settings – language, quiet hours, what you get\n/contact – telephone, address, opening hours\n"
+            "/privacy – what is kept about you"
+        ),
         limits(say, clinic),
     )
     return "\n\n".join(lines)
@@ -53,6 +58,11 @@ def commands(say: Speech) -> list[tuple[str, str]]:
     """Return the commands of a private chat and what each is for."""
     return [
         ("menu", say._("All topics")),
+        ("book", say._("Book a visit")),
+        ("bookings", say._("Your visits")),
+        ("plan", say._("What is coming")),
+        ("cancel", say._("Stop a booking you have begun")),
+        ("settings", say._("Language, quiet hours, what you get")),
         ("contact", say._("Telephone, address, opening hours")),
         ("privacy", say._("What is kept about you")),
         ("help", say._("How this works")),
@@ -68,7 +78,9 @@ def privacy(say: Speech, clinic: Clinic) -> str:
         say._("{controller} is responsible for it.").format(controller=escape(rules.controller)),
         say._(
             "<b>What is kept:</b> your Telegram name and number, your language, what you ask here and what you are "
-            "answered. It is used to answer you, and for nothing else. Nothing is sold or given to advertisers."
+            "answered; for a visit, what you enter in the form: name, telephone, time, and, if you agree, your yes/no "
+            "health answers. It is used to answer you and for your visits, and for nothing else. "
+            "Nothing is sold or given to advertisers."
         ),
         say._("<b>For how long:</b> questions and messages are deleted after {days}.").format(days=days),
         say._(

@@ -99,8 +99,9 @@ NAMES = {
     "echo": "bare python-telegram-bot echo bot",
     "tap": "menu tap that writes nothing (two requests to Telegram)",
     "question": "question: kept, understood, answered through the outbox",
+    "booking": "booking step: kept, free days looked up, form edited",
 }
-LEAST = {"tap": 0.9, "question": 0.2}
+LEAST = {"tap": 0.9, "question": 0.2, "booking": 0.1}
 """Updates a second to reach, as shares of the echo bot's."""
 
 
@@ -118,12 +119,14 @@ async def updates(plan: Plan, folder: Path) -> list[Row]:
             "echo": await running("echo", load.ECHO),
             "tap": await running("tap", load.MESOBOT),
             "question": await running("question", load.MESOBOT),
+            "booking": await running("booking", load.MESOBOT),
         }
         menus, category = await rigs["tap"].menus()
         acts: dict[str, Callable[[int], Awaitable[Round]]] = {
             "echo": lambda count: rigs["echo"].questions(count, texts),
             "tap": lambda count: rigs["tap"].taps(count, menus, category),
             "question": lambda count: rigs["question"].questions(count, texts),
+            "booking": rigs["booking"].bookings,
         }
         for act in acts.values():
             await act(plan.chats // 5)  # what is loaded at first use

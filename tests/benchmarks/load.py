@@ -85,6 +85,14 @@ class Round:
     standin: float
     """Seconds of the stand-in's."""
 
+    def __add__(self, other: "Round") -> "Round":
+        return Round(
+            self.updates + other.updates,
+            self.seconds + other.seconds,
+            self.cpu + other.cpu,
+            self.standin + other.standin,
+        )
+
     @property
     def rate(self) -> float:
         """Updates a second."""
@@ -138,6 +146,25 @@ class Rig:
         }
         return ids, str(shown["reply_markup"]["inline_keyboard"][0][0]["callback_data"])
 
+    async def bookings(self, count: int) -> Round:
+        """Let half as many people begin a booking, and then take two steps each, which are measured: what, and with
+        whom; after the second, the month's free days are shown."""
+        writers = self.people[: count // 2]
+        for text in ("/cancel", "/book"):
+            answered = self.standin.done["sendMessage"]
+            for user in writers:
+                await self.standin.send_text(user.id, text)
+            await self.standin.until("sendMessage", answered + len(writers))
+
+        async def step(_: int, user: User) -> None:
+            form = self.standin.history(user.id)[-1]
+            button = form["reply_markup"]["inline_keyboard"][0][0]
+            await self.standin.tap(user.id, user.id, form["message_id"], button["callback_data"])
+
+        first = await self._round(step, len(writers), "editMessageText", "answerCallbackQuery")
+        second = await self._round(step, len(writers), "editMessageText", "answerCallbackQuery")
+        return first + second
+
     def check(self) -> None:
         """Raise BenchmarkError if Telegram had to refuse anything: then not all was measured that should have been."""
         if self.standin.refused:
@@ -159,8 +186,10 @@ class Rig:
 async def serving(chats: int) -> AsyncIterator[tuple[Standin, str]]:
     """Serve a stand-in with so many people in it who have started the bot; yields it with its address."""
     standin = Standin()
-    for number in range(chats):
-        standin.add_user(f"Patient {number}").started = True
+    people = [standin.add_user(f"Patient {number}") for number in range(chats)]
+    for user in people:
+        user.started = True
+    standin.add_group("Staff", people[:1])
     async with SandboxServer(standin) as server:
         yield standin, server.url
 
@@ -174,7 +203,7 @@ async def bot(command: Sequence[str], folder: Path, chats: int = 1) -> AsyncIter
                 sys.executable,
                 *(part.format(url=url) for part in command),
                 cwd=folder,
-                env=_environment(url),
+                env=_environment(url) | {"MESOBOT_STAFF_CHAT": str(min(standin.chats))},
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=complaints,
             )

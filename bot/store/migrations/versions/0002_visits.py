@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("removed_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_blocks"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_blocks_ends_at", "blocks", ["ends_at"], unique=False)
     op.create_table(
@@ -61,6 +62,7 @@ def upgrade() -> None:
         sa.Column("nudged_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_drafts"),
         sa.UniqueConstraint("chat_id", name="uq_drafts_chat_id"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "slots",
@@ -98,6 +100,7 @@ def upgrade() -> None:
         sa.Column("reminders", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_visits"),
         sa.UniqueConstraint("code", name="uq_visits_code"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_visits_chat_id_starts_at", "visits", ["chat_id", "starts_at"], unique=False)
     op.create_index("ix_visits_due_at", "visits", ["due_at"], unique=False)
@@ -117,6 +120,7 @@ def upgrade() -> None:
         sa.Column("due_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_waits"),
         sa.UniqueConstraint("visit_id", name="uq_waits_visit_id"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_waits_due_at", "waits", ["due_at"], unique=False)
     op.create_index("ix_waits_state", "waits", ["state"], unique=False)

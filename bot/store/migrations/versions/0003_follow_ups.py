@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("done_by", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_calls"),
         sa.UniqueConstraint("key", name="uq_calls_key"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_calls_done_at", "calls", ["done_at"], unique=False)
     op.create_table(
@@ -39,6 +40,7 @@ def upgrade() -> None:
         sa.Column("begun_at", INSTANT, nullable=False),
         sa.Column("done_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_courses"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_courses_chat_id", "courses", ["chat_id"], unique=False)
     op.create_table(
@@ -63,6 +65,7 @@ def upgrade() -> None:
         sa.Column("answered_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_follow_ups"),
         sa.UniqueConstraint("key", name="uq_follow_ups_key"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_follow_ups_chat_id_state", "follow_ups", ["chat_id", "state"], unique=False)
     op.create_index(
@@ -94,6 +97,7 @@ def upgrade() -> None:
         sa.Column("author_id", sa.BigInteger(), nullable=True),
         sa.Column("at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_notes"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_notes_visit_id", "notes", ["visit_id"], unique=False)
     with op.batch_alter_table("patients") as batch:
