@@ -59,14 +59,19 @@ class Desk:
     delayed: set[tuple[int, int]] = field(default_factory=set)
     """Chats and messages with a page in the outbox: a page sent past it would be overwritten by the older one."""
 
+    own_languages: dict[int, str] = field(default_factory=dict)
+    """The languages that people chose instead of their Telegram's, by chat."""
+    looked_at: dict[str, datetime] = field(default_factory=dict)
+    """When something that need not be looked at in every round was looked at last."""
+
     @property
     def reader(self) -> Reader:
         """Understands what people write."""
         return self.find_reader()
 
     def speech(self, user: User | None) -> Speech:
-        """Return the language of the person's client, or the clinic's own."""
-        return self.speeches.of(user.language_code if user else None)
+        """Return the language the person chose, that of their client, or the clinic's own."""
+        return self.speeches.of((self.own_languages.get(user.id) or user.language_code) if user else None)
 
     @property
     def staff_speech(self) -> Speech:

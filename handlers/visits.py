@@ -133,6 +133,7 @@ def plain(desk: Desk, say: Speech, card: Card) -> Plain:
 def state(desk: Desk, card: Card) -> str:  # noqa: PLR0911  one state, one sentence
     """Say where a visit stands and who made it so, for staff."""
     say = desk.staff_speech
+    at = say.instant(card.decided_at) if card.decided_at else None
     match card.status:
         case "requested":
             return words.state_requested(say, say.instant(card.requested_at))
@@ -141,9 +142,10 @@ def state(desk: Desk, card: Card) -> str:  # noqa: PLR0911  one state, one sente
         case "confirmed" if card.reason:
             return words.state_kept(say, card.decided_by, card.reason)
         case "confirmed":
-            return words.state_confirmed(
+            sure = words.state_confirmed(
                 say, card.decided_by, say.instant(card.decided_at) if card.decided_at else None
             )
+            return f"{sure}\n{words.state_expected(say, say.instant(card.answered_at))}" if card.answered_at else sure
         case "declined":
             return words.state_declined(say, card.decided_by, card.reason)
         case "cancelled":
@@ -153,9 +155,9 @@ def state(desk: Desk, card: Card) -> str:  # noqa: PLR0911  one state, one sente
                 say, proposed=card.decided_at is not None and card.decided_at >= card.requested_at
             )
         case "no_show":
-            return words.state_no_show(say)
+            return words.state_no_show(say, card.decided_by, at)
         case _:
-            return words.state_completed(say)
+            return words.state_completed(say, card.decided_by, at)
 
 
 def _text(desk: Desk, card: Card) -> str:
@@ -323,7 +325,7 @@ def _done(desk: Desk, action: str, tap: _Tap, outcome: _Outcome) -> Iterator[Owe
             yield _view(desk, tap, outcome.card, *_day(desk, outcome, int(tap.rest[1])))
         case Details(card, screening):
             back = Button(words.hide_button(say), _data(BACK, card))
-            yield _view(desk, tap, card, words.details(say, _answers(desk, screening)), ((back,),))
+            yield _view(desk, tap, card, words.details(say, answers(desk, screening)), ((back,),))
         case _Choosing(card) if action == WHO:
             yield _view(desk, tap, card, words.pick_practitioner(say), _team_rows(desk, card))
         case _Choosing(card) if action == DECLINE:
@@ -435,7 +437,7 @@ def _prompt(desk: Desk, tap: _Tap, card: Card) -> Owed:
     return Owed(message, subject, language=say.language)
 
 
-def _answers(desk: Desk, screening: Mapping[str, str]) -> dict[str, list[str]]:
+def answers(desk: Desk, screening: Mapping[str, str]) -> dict[str, list[str]]:
     """Return the questions by what was answered."""
     questions = booking.questions(desk.staff_speech)
     found: dict[str, list[str]] = {}

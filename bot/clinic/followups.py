@@ -18,7 +18,7 @@ from bot.programme import Step
 from bot.store.models import Call, FollowUp, Outgoing, Patient, Visit
 
 SUBJECT = "followup"
-A_ROUND = 200
+A_ROUND = 25
 """Steps looked at in one transaction."""
 TIMES = 3
 """Free times offered with the next session."""

@@ -11,14 +11,14 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.clinic import consents, drafts, enquiries, followups, patients, plans, problems, visits
+from bot.clinic import consents, drafts, enquiries, followups, patients, plans, visits
 from bot.clinic.drafts import BeginOutcome, MoveOutcome, Words
 from bot.clinic.enquiries import Asked, NobodyToAsk, PassedOn, Relayed, Said, Unreadable
 from bot.clinic.patients import Person
 from bot.clinic.visits import Card, TooLate
 from bot.config import Clinic
 from bot.programme import Answer
-from bot.store.models import Audit, FollowUp, Visit
+from bot.store.models import Audit, FollowUp, Patient, Visit
 from faq.reader import RED_FLAG_SCORE, Understood
 from faq.redflags import Level
 
@@ -33,7 +33,7 @@ SIGNS: dict[str, Level] = {
     "boil": Level.SAME_DAY,
     "sores": Level.SAME_DAY,
     "lump": Level.SAME_DAY,
-    "blisters": Level.SAME_DAY,
+    "coldsore": Level.SAME_DAY,
     "hives": Level.SAME_DAY,
     "other": Level.SAME_DAY,
 }
@@ -41,14 +41,25 @@ SIGNS: dict[str, Level] = {
 LATE_SIGNS = ("sores", "lump", "boil", "hot")
 """Those that come first where a lump was asked about."""
 OTHER = "other"
+TOLD, NEVER_MIND = "told", "nevermind"
+UNSAID = ("problem", "lump")
+"""Answers that say that something is wrong, while it is not said what."""
 CHANGES = tuple(question for question in drafts.QUESTIONS if question != drafts.UNDER_AGE)
 """What can have changed since the visit was booked."""
 LATE_BY = (10, 20, 30)
 """Minutes to choose from."""
+LEFT_AFTER = timedelta(minutes=10)
+"""After which somebody who did not say what is wrong is not waited for."""
+A_ROUND = 50
+"""Answers looked after in one transaction."""
 DESCRIBED_WITHIN = timedelta(minutes=15)
 """How long what a patient types is taken as the description of the sign that was not in the list."""
+SENT_WITHIN = timedelta(days=30)
+"""How far back answers are looked at."""
 _ONCE = ("unsure", "unhappy")
 """Answers of which staff are told once."""
+_SETTLED = frozenset({"confirm", "coming", "settling", "fine", "nothing", "happy", "not-now", *_ONCE})
+"""Answers that need no more words when they are tapped twice."""
 
 
 # --- outcomes
@@ -57,6 +68,11 @@ _ONCE = ("unsure", "unhappy")
 @dataclass(frozen=True, slots=True)
 class NotYours:
     """There is no such follow-up, or it went to somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The patient has said so before, and nothing has changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +151,7 @@ class ForAPerson:
 
 AnswerOutcome = (
     NotYours
+    | Known
     | Passed
     | Expected
     | Moving
@@ -175,6 +192,15 @@ class Described:
     card: enquiries.Card
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Somebody told of a problem and then not which: they are asked to call, and staff are told."""
+
+    chat_id: int
+    language: str
+    asked: Asked
+
+
 # --- use-cases
 
 
@@ -189,6 +215,8 @@ def answer(  # noqa: PLR0911, PLR0912  one answer, one outcome
     before = row.answer
     _keep(session, row, said, person.chat_id, now)
     visit = session.get_one(Visit, row.visit_id, with_for_update=True, populate_existing=True)
+    if said == before and said in _SETTLED and (row.kind != "visit" or _is_as_said(visit, row, now)):
+        return Known()
     match said:
         case "confirm" | "move" | "cancel" | "changed" | "coming" | "late" if not _is_as_said(visit, row, now):
             return Passed(visits.card(session, clinic, visit))
@@ -245,16 +273,38 @@ def late(
 
 def sign(
     session: Session, clinic: Clinic, followup_id: int, name: str, words: str, person: Person, now: datetime
-) -> Asked | NotYours:
-    """Take a sign that was tapped as the red flag it is; `words` are the patient's, from the button."""
+) -> Asked | Thanked | NotYours:
+    """Take a sign that was tapped as the red flag it is; `words` say it to staff."""
     row = _own(session, followup_id, person.chat_id)
+    if row is not None and name == NEVER_MIND:
+        _keep(session, row, NEVER_MIND, person.chat_id, now)
+        return Thanked("fine")
     if row is None or name not in SIGNS:
         return NotYours()
-    _keep(session, row, OTHER if name == OTHER else "problem", person.chat_id, now)
-    understood = Understood("urgent", None, (), RED_FLAG_SCORE, person.language, level=SIGNS[name])
-    heard = enquiries.hear(session, clinic, person, Said(words, 0, is_text=True), understood, now)
-    problems.report(session, person.chat_id, now)
-    return heard if isinstance(heard, Asked) else NotYours()
+    _keep(session, row, OTHER if name == OTHER else TOLD, person.chat_id, now)
+    return _alarm(session, clinic, person, words, SIGNS[name], now)
+
+
+def left_unsaid(session: Session, clinic: Clinic, words: str, now: datetime) -> list[Left]:
+    """Take those who told of a problem, and then not which, as telling of one for today; staff read `words`."""
+    unsaid = select(FollowUp).where(
+        FollowUp.state == plans.SENT,
+        FollowUp.sent_at > now - SENT_WITHIN,
+        FollowUp.answer.in_(UNSAID),
+        FollowUp.answered_at <= now - LEFT_AFTER,
+    )
+    found = []
+    for row in session.scalars(unsaid.order_by(FollowUp.id).limit(A_ROUND).with_for_update(skip_locked=True)).all():
+        patient = session.get(Patient, row.chat_id)
+        if patient is None or row.answered_at is None:
+            continue
+        has_said = patient.problem_at is not None and patient.problem_at >= row.answered_at
+        _keep(session, row, TOLD if has_said else OTHER, None, now)
+        if not has_said:
+            person = Person(patient.chat_id, patient.first_name, patient.last_name, patient.username, patient.language)
+            alarm = _alarm(session, clinic, person, words, SIGNS[OTHER], now)
+            found.append(Left(patient.chat_id, patient.language, alarm))
+    return found
 
 
 def describe(session: Session, person: Person, now: datetime) -> Described | None:
@@ -297,7 +347,16 @@ def _own(session: Session, followup_id: int, chat_id: int) -> FollowUp | None:
     return row if row is not None and row.chat_id == chat_id and row.state == plans.SENT else None
 
 
-def _keep(session: Session, row: FollowUp, said: str, chat_id: int, now: datetime) -> None:
+def _alarm(session: Session, clinic: Clinic, person: Person, words: str, level: Level, now: datetime) -> Asked:
+    """Hear `words` as the red flag they are."""
+    understood = Understood("urgent", None, (), RED_FLAG_SCORE, person.language, level=level)
+    heard = enquiries.hear(session, clinic, person, Said(words, 0, is_text=True), understood, now)
+    if not isinstance(heard, Asked):
+        raise TypeError("a red flag is always heard first")
+    return heard
+
+
+def _keep(session: Session, row: FollowUp, said: str, chat_id: int | None, now: datetime) -> None:
     subject = f"{followups.SUBJECT}:{row.id}"
     if row.answer != said:
         session.add(

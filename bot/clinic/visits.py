@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, collate, func, or_, select
 from sqlalchemy.orm import Session
 
 from bot.clinic import opening, patients, plans, slots, staffroom
@@ -447,7 +447,9 @@ def find(session: Session, clinic: Clinic, text: str, now: datetime) -> list[Car
     if len(digits) >= 4 and not any(char.isalpha() for char in text):
         wanted.append(Visit.phone.contains(digits.removeprefix("00").removeprefix("0"), autoescape=True))
     elif len(text) >= 2:
-        wanted.append(func.lower(Visit.name).contains(text.lower(), autoescape=True))
+        # a PostgreSQL database may know only a to z, whatever its texts are
+        name = Visit.name if session.get_bind().dialect.name == "sqlite" else collate(Visit.name, "und-x-icu")
+        wanted.append(func.lower(name).contains(text.lower(), autoescape=True))
     to_come = (Visit.ends_at > now).desc()
     found = select(Visit).where(or_(*wanted)).order_by(to_come, Visit.starts_at, Visit.id).limit(FOUND)
     return [card(session, clinic, visit) for visit in session.scalars(found)]

@@ -76,6 +76,11 @@ class Database:
         self._write_threads = ThreadPoolExecutor(1, "database-write")
         self._read_threads = ThreadPoolExecutor(READERS, "database-read")
 
+    @property
+    def cache_folder(self) -> Path | None:
+        """Where what can be computed again may be kept: beside the database's file; None where it has none."""
+        return Path(self.url.database or "").with_suffix(".cache") if self.is_sqlite else None
+
     async def transaction(self, work: Callable[[Session], T]) -> T:
         """Run `work` in one transaction: returning commits, raising undoes everything and raises on."""
         result, owed = await asyncio.get_running_loop().run_in_executor(self._write_threads, self._write, work)

@@ -335,6 +335,12 @@ class FollowUp(Base):
             sqlite_where=text("state = 'planned'"),
             postgresql_where=text("state = 'planned'"),
         ),
+        Index(
+            "ix_follow_ups_sent",
+            "sent_at",
+            sqlite_where=text("state = 'sent'"),
+            postgresql_where=text("state = 'sent'"),
+        ),
         Index("ix_follow_ups_chat_id_state", "chat_id", "state"),
         NEVER_AGAIN,
     )

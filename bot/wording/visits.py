@@ -84,6 +84,11 @@ def state_confirmed(say: Speech, by: str | None, at: str | None) -> str:
     return say._("✅ Confirmed")
 
 
+def state_expected(say: Speech, at: str) -> str:
+    """Say on the card that the patient confirmed, too."""
+    return say._("👍 The patient confirmed ({at})").format(at=at)
+
+
 def state_kept(say: Speech, by: str | None, reason: str) -> str:
     """Say on the card that another time was declined, and the confirmed one stays."""
     return say._("✅ Stays confirmed: {name} declined the other time. {reason}").format(
@@ -110,13 +115,17 @@ def state_expired(say: Speech, *, proposed: bool) -> str:
     return say._("⌛ Expired: nobody decided in time, and the time is free again")
 
 
-def state_completed(say: Speech) -> str:
+def state_completed(say: Speech, by: str | None, at: str | None) -> str:
     """Say on the card that the patient came."""
+    if by and at:
+        return say._("☑️ Done ({name}, {at})").format(name=_short(by), at=at)
     return say._("☑️ Done")
 
 
-def state_no_show(say: Speech) -> str:
+def state_no_show(say: Speech, by: str | None, at: str | None) -> str:
     """Say on the card that the patient did not come."""
+    if by and at:
+        return say._("🚫 Did not come ({name}, {at})").format(name=_short(by), at=at)
     return say._("🚫 Did not come")
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -21,8 +20,8 @@ LIMITS = (
 
 
 @pytest_asyncio.fixture
-async def unstaffed(clinic: Clinic, reader: Reader, database_file: Path) -> AsyncIterator[Story]:
-    story = Story(clinic, reader, database_file, staffed=False)
+async def unstaffed(clinic: Clinic, reader: Reader, database_url: str) -> AsyncIterator[Story]:
+    story = Story(clinic, reader, database_url, staffed=False)
     await story.open()
     yield story
     await story.close()

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest_asyncio
 
@@ -14,8 +13,8 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 @pytest_asyncio.fixture
-async def story(clinic: Clinic, database_file: Path) -> AsyncIterator[Story]:
-    story = Story(clinic, FixedReader(), database_file)
+async def story(clinic: Clinic, database_url: str) -> AsyncIterator[Story]:
+    story = Story(clinic, FixedReader(), database_url)
     await story.open()
     yield story
     await story.close()

@@ -11,6 +11,7 @@ depends_on = None
 INSTANT = sa.DateTime(timezone=True)
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 PLANNED = sa.text("state = 'planned'")
+SENT = sa.text("state = 'sent'")
 
 
 def upgrade() -> None:
@@ -76,6 +77,9 @@ def upgrade() -> None:
         sqlite_where=PLANNED,
         postgresql_where=PLANNED,
     )
+    op.create_index(
+        "ix_follow_ups_sent", "follow_ups", ["sent_at"], unique=False, sqlite_where=SENT, postgresql_where=SENT
+    )
     op.create_index("ix_follow_ups_visit_id", "follow_ups", ["visit_id"], unique=False)
     op.create_table(
         "invites",
@@ -132,6 +136,7 @@ def downgrade() -> None:
     op.drop_table("notes")
     op.drop_index("ix_invites_visit_id", table_name="invites")
     op.drop_table("invites")
+    op.drop_index("ix_follow_ups_sent", table_name="follow_ups", sqlite_where=SENT, postgresql_where=SENT)
     op.drop_index("ix_follow_ups_visit_id", table_name="follow_ups")
     op.drop_index("ix_follow_ups_planned", table_name="follow_ups", sqlite_where=PLANNED, postgresql_where=PLANNED)
     op.drop_index("ix_follow_ups_chat_id_state", table_name="follow_ups")

@@ -1,0 +1,29 @@
+"""A problem that a patient tells of after a visit: nothing is sent by the programme until staff close it."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bot.clinic import followups
+from bot.store.models import Enquiry, Patient
+
+CLOSED = "closed"
+
+
+def report(session: Session, chat_id: int, now: datetime) -> None:
+    """Hold back what is planned for a patient."""
+    patient = session.get(Patient, chat_id)
+    if patient is not None and patient.problem_at is None:
+        patient.problem_at = now
+    followups.freeze(session, chat_id)
+
+
+def settle(session: Session, chat_id: int) -> None:
+    """Let the programme go on, unless another possible emergency of the patient is open."""
+    patient = session.get(Patient, chat_id)
+    still = select(Enquiry.id).where(Enquiry.chat_id == chat_id, Enquiry.urgent, Enquiry.state != CLOSED)
+    if patient is None or patient.problem_at is None or session.scalar(still.limit(1)) is not None:
+        return
+    patient.problem_at = None
+    followups.thaw(session, chat_id)
