@@ -12,7 +12,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from telegram.error import InvalidToken, TelegramError
 
-from bot.clinic import enquiries, staffroom, upkeep
+from bot.clinic import drafts, enquiries, followups, rehearsal, staffroom, upkeep, visits, waits
 from bot.clock import Clock
 from bot.config import Clinic, Settings
 from bot.delivery import inbox, outbox
@@ -36,6 +36,7 @@ from faq.matcher import Matcher, Phrase
 from faq.reader import Reader
 from handlers import all_handlers
 from handlers.desk import Desk
+from handlers.followups import learn_languages
 from handlers.pages import Pages
 from handlers.rounds import make_rounds
 
@@ -74,29 +75,37 @@ def build_speeches(clinic: Clinic) -> Speeches:
     return Speeches(clinic.language, folders, clinic.tz, country=clinic.country)
 
 
-def build_reader(clinic: Clinic, libraries: Mapping[str, Library], speeches: Speeches, clock: Clock) -> Reader:
-    """Fit a matcher for each language."""
+def build_reader(
+    clinic: Clinic, libraries: Mapping[str, Library], speeches: Speeches, clock: Clock, cache: Path | None = None
+) -> Reader:
+    """Fit a matcher for each language; what a clinic's own content costs is kept in the folder `cache`."""
     today = clock.now().astimezone(clinic.tz).date()
     values = facts.values(speeches.default, clinic, today)
     unanswerable = {
         topic.id for library in libraries.values() for topic in library.topics.values() if topic.answer(values) is None
     }
     matchers = {
-        language: Matcher.fit([Phrase(*phrase) for phrase in library.phrases()])
+        language: Matcher.fit(
+            [Phrase(*phrase) for phrase in library.phrases()], cache=cache / language if cache else None
+        )
         for language, library in libraries.items()
     }
     return Reader(matchers, unanswerable, default=clinic.language)
 
 
 def check_content(clinic: Clinic, clock: Clock) -> list[Finding]:
-    """Return what is wrong with the content of every language; raises ContentError where it cannot be read at all."""
+    """Return what is wrong with the content of every language, and with the programme of follow-ups.
+
+    Raises ContentError where the content cannot be read at all.
+    """
     speeches = build_speeches(clinic)
     today = clock.now().astimezone(clinic.tz).date()
-    return [
+    found = [
         finding
         for language, library in build_libraries(clinic).items()
         for finding in check(library, facts.values(speeches.of(language), clinic, today), today)
     ]
+    return [*found, *rehearsal.look_through(clinic)]
 
 
 class App:
@@ -175,6 +184,7 @@ class App:
         self.clock.on_move(self._begin_rounds)
         self._scheduler.start()
         self._tasks.append(asyncio.create_task(self.dispatcher.run()))
+        await learn_languages(self.desk)
         for kept in await self.database.read(inbox.unfinished):
             self._lanes.put(kept.lane, kept)
         if self.settings.webhook_url is None:
@@ -234,7 +244,7 @@ class App:
         """Fit the reader, unless one was handed in, while updates are kept already; they are handled from then on."""
         if self._reader is None:
             self._reader = await asyncio.to_thread(
-                build_reader, self.clinic, self._libraries, self.speeches, self.clock
+                build_reader, self.clinic, self._libraries, self.speeches, self.clock, self.database.cache_folder
             )
         self._ready.set()
 
@@ -379,7 +389,13 @@ class App:
 
     async def next_due(self) -> datetime | None:
         """Return when something is to be said or done next."""
-        found = await self.database.read(lambda session: (outbox.next_due(session), enquiries.next_due(session)))
+        rooms = (outbox, enquiries, visits, waits, followups)
+        found = await self.database.read(
+            lambda session: [
+                *(room.next_due(session) for room in rooms),
+                drafts.next_due(session, self.clinic),
+            ]
+        )
         return min((due for due in found if due is not None), default=None)
 
     async def _tick(self) -> None:
@@ -387,6 +403,8 @@ class App:
 
     def _begin_rounds(self) -> None:
         """Start a round that `stop` waits for; the scheduler would break off its own."""
+        if self._stopping.is_set():
+            return  # the clock outlives a stopped application in tests and in the demo
         task = asyncio.ensure_future(self._make_rounds())
         self._rounds.add(task)
         task.add_done_callback(self._rounds.discard)

@@ -2,7 +2,22 @@
 
 from typing import TYPE_CHECKING, Any
 
-from handlers import front, gaps, questions, rest, staffroom
+from handlers import (
+    agenda,
+    arrivals,
+    booking,
+    calls,
+    endings,
+    followups,
+    front,
+    gaps,
+    preferences,
+    questions,
+    records,
+    rest,
+    staffroom,
+    visits,
+)
 
 if TYPE_CHECKING:
     from telegram.ext import BaseHandler
@@ -12,4 +27,20 @@ if TYPE_CHECKING:
 
 def all_handlers(desk: "Desk") -> "list[BaseHandler[Any, Any, Any]]":
     """Return every conversation's handlers, in the order in which they are asked."""
-    return [handler for room in (front, questions, staffroom, gaps, rest) for handler in room.handlers(desk)]
+    rooms = (
+        front,
+        booking,
+        followups,
+        preferences,
+        questions,
+        staffroom,
+        visits,
+        agenda,
+        endings,
+        arrivals,
+        calls,
+        records,
+        gaps,
+        rest,
+    )
+    return [handler for room in rooms for handler in room.handlers(desk)]

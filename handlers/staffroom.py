@@ -25,7 +25,7 @@ from bot.delivery.messages import Copy, Kind, Message, Reaction
 from bot.store.database import Session
 from bot.wording import answers, front, staff
 from bot.wording import visits as visit_words
-from handlers import cards, gaps, visits
+from handlers import arrivals, cards, endings, gaps, records, visits
 from handlers.desk import Desk, Owed
 
 GROUP = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
@@ -34,6 +34,13 @@ ANSWER_LIMIT = TEXT_LIMIT - 200
 PASSED_ON = "👍"
 """Telegram's reaction on a staff member's message that went to the patient."""
 OUT = (ChatMember.LEFT, ChatMember.BANNED)
+PROMPTS = {
+    endings.PROMPT: endings.write_weeks,
+    arrivals.PROMPT: arrivals.write_caller,
+    records.NOTE: records.write_note,
+    records.DATED: records.write_message,
+}
+"""Who takes the reply to a prompt, by what the prompt is about."""
 
 
 def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
@@ -100,6 +107,9 @@ async def answer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
         return
     if about.noun in (visits.DECLINES, visits.CANCELS):
         await visits.write_reason(desk, update, message, about)
+        return
+    if (write := PROMPTS.get(about.noun)) is not None:
+        await write(desk, update, message, about)
         return
     name = user.first_name if user else message.chat.title or ""
     if text is not None and length(text) > ANSWER_LIMIT:

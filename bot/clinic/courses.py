@@ -133,14 +133,19 @@ def progress(session: Session, clinic: Clinic, visit: Visit) -> Progress:
 
 
 def _course(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> Course:
-    """Return the patient's open course of the treatment, or a new one; who has no chat is known by the number."""
+    """Return the patient's open course of the treatment, or a new one; who has no chat is known by name and number."""
+    same = (
+        (Visit.chat_id == visit.chat_id,)
+        if visit.chat_id is not None
+        else (Visit.phone == visit.phone, Visit.name == visit.name)
+    )
     if visit.course_id is not None:
         return session.get_one(Course, visit.course_id)
     open_one = (
         select(Course)
         .join(Visit, Visit.course_id == Course.id)
         .where(Course.treatment == visit.treatment, Course.done_at.is_(None))
-        .where(Visit.chat_id == visit.chat_id if visit.chat_id is not None else Visit.phone == visit.phone)
+        .where(*same)
         .order_by(Course.id.desc())
         .limit(1)
     )

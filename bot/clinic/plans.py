@@ -22,6 +22,8 @@ PLANNED, SENT, CANCELLED, SKIPPED, STALE = "planned", "sent", "cancelled", "skip
 REFUSED, FROZEN = "refused", "frozen"
 OPEN = (PLANNED, FROZEN)
 """States in which a step may still be sent."""
+CHANGED, RESTARTED = "the visit changed", "a new session"
+"""Why a step was called off; what was so can come back."""
 COUNTED_ON = "confirmed"
 DONE = "completed"
 
@@ -52,7 +54,7 @@ def plan(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> None:
     known = {row.key: row for row in session.scalars(select(FollowUp).where(FollowUp.visit_id == visit.id))}
     for key, row in known.items():
         if row.state in OPEN and key not in wanted and row.text is None:
-            row.state, row.reason = CANCELLED, "the visit changed"
+            row.state, row.reason = CANCELLED, CHANGED
     for key, one in wanted.items():
         if key in known:
             _again(known[key], one, timing.polite(one.due_at, one.valid_until, hours, clinic.tz, seed))
@@ -78,7 +80,7 @@ def restart(session: Session, visit: Visit) -> None:
     earlier = select(Visit.id).where(
         Visit.chat_id == visit.chat_id, Visit.id != visit.id, Visit.status == DONE, Visit.ends_at <= visit.ends_at
     )
-    call_off(session, session.scalars(earlier), "a new session")
+    call_off(session, session.scalars(earlier), RESTARTED)
 
 
 def steps_of(clinic: Clinic, visit: Visit) -> dict[str, Step]:
@@ -127,7 +129,7 @@ def _anchor(session: Session, visit: Visit, step: Step) -> datetime | None:
 
 def _again(row: FollowUp, one: _Wanted, goes_at: datetime) -> None:
     """Take up a step that was called off, and follow a programme that says another time now."""
-    if row.state == CANCELLED:
+    if row.state == CANCELLED and row.reason == CHANGED:
         row.state, row.reason = PLANNED, None
     if row.state in OPEN and row.planned_for != one.due_at:
         row.planned_for, row.due_at = one.due_at, goes_at

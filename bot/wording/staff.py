@@ -176,6 +176,9 @@ def help_text(say: Speech) -> str:
                 "/pending – requests that wait\n"
                 "/today, /tomorrow, /week – who comes when\n"
                 "/find – a visit by name, telephone number or code\n"
+                "/new – enter a visit for a walk-in or a caller\n"
+                "/patient – what was and will be sent to somebody, and notes\n"
+                "/calls – whom to telephone\n"
                 "/block tomorrow 13-15 lunch – keep time free\n"
                 "/close 24.12. works – close a whole day\n"
                 "/blocks – what is blocked, and freeing it\n"
@@ -193,6 +196,9 @@ def commands(say: Speech) -> list[tuple[str, str]]:
         ("tomorrow", say._("Visits tomorrow")),
         ("week", say._("Visits in the next seven days")),
         ("find", say._("Find a visit by name, telephone number or code")),
+        ("new", say._("Enter a visit for a walk-in or a caller")),
+        ("patient", say._("A patient's visits, messages and notes")),
+        ("calls", say._("Whom to telephone")),
         ("block", say._("Keep time free of visits")),
         ("blocks", say._("Time that is blocked")),
         ("close", say._("Close a day")),

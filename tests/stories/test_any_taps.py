@@ -32,7 +32,22 @@ WORDS = [
     "/book", "/bookings", "/cancel", "/start", "/start book_face", "/menu", "Anna", "+44 7700 900123", "12", "no",
     "Friday 10:00", "pain", "price", "<b>x</b> & co", "hello", URGENT, "tomorrow at three", "stop", "🙂", "/today",
 ]  # fmt: skip
-STAFF_WORDS = ["/pending", "/today", "/week", "/find Anna", "/block tomorrow 13-15 lunch", "/blocks", "/gaps", "ok"]
+STAFF_WORDS = [
+    "/pending",
+    "/today",
+    "/week",
+    "/find Anna",
+    "/block tomorrow 13-15 lunch",
+    "/blocks",
+    "/gaps",
+    "ok",
+    "/new",
+    "/calls",
+    "/patient anna",
+    "5",
+    "Zoe Lind +44 7700 900123",
+    "12.12. 10:00 hi",
+]
 AWAY = ("✖", "«", "‹", "›", "·", "✏", "Start again", "I do not agree", "Other days")
 """How labels begin that lead away from sending a request."""
 who = st.sampled_from(["anna", "tom"])
