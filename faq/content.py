@@ -188,9 +188,7 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
         if file.name.startswith("."):
             continue  # an editor's or a system's own
         if file.suffix == ".md" and not re.match(_SLUG, file.stem):
-            raise ContentError(
-                f"{file}: the file's name is the topic's id: {_WORDS['string_pattern_mismatch']}"
-            )
+            raise ContentError(f"{file}: the file's name is the topic's id: {_WORDS['string_pattern_mismatch']}")
         yield file.relative_to(root).as_posix(), file
 
 

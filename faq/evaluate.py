@@ -2,16 +2,25 @@
 
 Without arguments it cross-validates over the content's phrasings. Each class is cut into four runs as they stand in
 its file, so that one author's sentences stay together, and near-duplicates follow each other into the same run: a
-phrase is always judged by a matcher that has seen nothing like it. From these verdicts come the curve (raw score to
+phrase is always judged by a matcher that has seen nothing like it, and knows, as the red flags come first, that what it
+is asked is not urgent. From these verdicts come the curve (raw score to
 probability), the reliability table, and the thresholds:
 
     sure     the lowest probability at which at most 2% of everything taken for certain is wrong
-    urgent   the lowest at which at most 0.5% of all that is not urgent is taken for urgent
+    urgent   where a text is taken for urgent if nothing but the matcher can tell: a language without a trained alarm
     lost     where suggestions are rather a nuisance than a help; chosen by eye in the reliability table
+
+The red flags' trained half (``faq.alarm``) is cross-validated as well, over the phrasings and its own examples:
+
+    urgent     where the rules see nothing, overruled where they see a same-day flag, dismissed where they see an
+               emergency: the probabilities of equal worth at which at most 4% of all that is not urgent, half of it
+               hard on purpose, is taken for urgent; an emergency of the rules counts as twenty times likelier
+    emergency  at most 2% of the examples' emergencies are called same-day by both halves
 
 ``--write`` keeps them in ``thresholds.json`` and the packaged content's vectors and classifiers beside the model.
 ``--questions FILE`` asks the finished matcher the questions of a file (JSON lines with text, route, topic and also)
-instead, red flags first.
+instead, red flags first. ``--red-flags FILE...`` takes files of messages (JSON lines with text, level and kind;
+a level of null is no red flag) and prints recall and false alarms of the rules, of what was learnt, and of both.
 """
 
 import argparse
@@ -19,22 +28,27 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faq import content, redflags
+from faq import alarm, content, redflags
+from faq.alarm import Alarm, Example, Line, decide
 from faq.encoder import FOLDER, MiniLM, Recalled
 from faq.matcher import FITTED, THRESHOLDS, VECTORS, Curve, Encoder, Label, Matcher, Phrase, Thresholds, Verdict
-from faq.tfidf import LogisticRegression
+from faq.reader import Reader
+from faq.redflags import Evidence, Level
+from faq.tfidf import Floats, LogisticRegression
 
-WRONG, ALARMS, LOST = 0.02, 0.005, 0.05
+WRONG, URGENT, LOST = 0.02, 0.6, 0.05
 BINS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.01)
 RUNS = 4
 ALIKE = 0.9
+ALARMED, UNDERRATED, SURER = 0.04, 0.02, 3.0
+PLAIN_LINE = Line(0.5, 0.0, 0.0, 0.5)
 PLAIN = Curve(shift=0.0, slope=1.0, sure=0.5, urgent=0.5, lost=0.0)
 
 
@@ -76,8 +90,8 @@ def runs(phrases: Sequence[Phrase], matcher: Matcher) -> NDArray[np.int64]:
     return run
 
 
-def cross_validate(phrases: Sequence[Phrase], encoder: Encoder | None) -> list[Verdict]:
-    """The verdict on each phrase by a matcher fitted on the other runs."""
+def cross_validate(phrases: Sequence[Phrase], encoder: Encoder | None, *, calm: bool) -> list[Verdict]:
+    """The verdict on each phrase by a matcher fitted on the other runs; ``calm``: that knows it is not urgent."""
     plain = Thresholds("", PLAIN, PLAIN)
     run = runs(phrases, Matcher(phrases, encoder, plain))
     verdicts: dict[int, Verdict] = {}
@@ -86,31 +100,27 @@ def cross_validate(phrases: Sequence[Phrase], encoder: Encoder | None) -> list[V
             [phrase for phrase, number in zip(phrases, run, strict=True) if number != held], encoder, plain
         )
         judged = np.flatnonzero(run == held).tolist()
-        verdicts |= zip(judged, matcher.judge([phrases[i].text for i in judged]), strict=True)
+        verdicts |= zip(judged, matcher.judge([phrases[i].text for i in judged], calm=calm), strict=True)
     return [verdicts[i] for i in range(len(phrases))]
 
 
-def fit_curve(questions: Sequence[Question], verdicts: Sequence[Verdict]) -> Curve:
-    """The curve and thresholds that the verdicts call for; what a rule decided is left out of the curve."""
+def fit_curve(questions: Sequence[Question], verdicts: Sequence[Verdict], urgent: float) -> Curve:
+    """The curve and the threshold that the verdicts call for; what a rule decided is left out of the curve."""
     raw = np.array([verdict.raw for verdict in verdicts]).clip(1e-6, 1 - 1e-6)
     right = np.array([question.is_met(verdict.label) for question, verdict in zip(questions, verdicts, strict=True)])
     free = np.array([not verdict.ruled and verdict.enough <= 1 for verdict in verdicts])
     odds = np.log(raw / (1 - raw)).astype(np.float32)[:, None]
     line = LogisticRegression.fit(odds[free], right[free].astype(np.int64), c=1e3, steps=200, tolerance=1e-7)
     slope, shift = float(line.weights[0, 1] - line.weights[0, 0]), float(line.bias[1] - line.bias[0])
-    curve = Curve(round(shift, 4), round(slope, 4), 1.0, 1.0, 0.0)
+    curve = Curve(round(shift, 4), round(slope, 4), 1.0, urgent, LOST)
     score = np.array([curve.probability(value) for value in raw])
-    is_urgent = np.array([verdict.label[0] == "urgent" for verdict in verdicts])
-    false_alarm = is_urgent & np.array([question.label[0] != "urgent" for question in questions])
-    sure = _lowest(score[free], ~right[free], WRONG, None)
-    urgent = _lowest(score[is_urgent], false_alarm[is_urgent], ALARMS, len(questions))
-    return Curve(curve.shift, curve.slope, sure, urgent, LOST)
+    return replace(curve, sure=_lowest(score[free], ~right[free], WRONG))
 
 
-def _lowest(score: NDArray[np.float64], bad: NDArray[np.bool_], most: float, of: int | None) -> float:
-    """The lowest score such that at most this share is bad of all at and above it, or of ``of``."""
+def _lowest(score: NDArray[np.float64], bad: NDArray[np.bool_], most: float) -> float:
+    """The lowest score such that at most this share is bad of all at and above it."""
     order = np.argsort(-score, kind="stable")
-    seen = np.arange(1, len(order) + 1) if of is None else np.full(len(order), of)
+    seen = np.arange(1, len(order) + 1)
     good = np.flatnonzero(np.cumsum(bad[order]) <= most * seen)
     return round(float(score[order[good[-1]]]), 4) if len(good) else 1.0
 
@@ -167,10 +177,10 @@ class Asked:
     offered: tuple[str, ...]
 
     @classmethod
-    def of(cls, question: Question, matcher: Matcher) -> "Asked":
-        """Ask as a patient would: the red-flag rules first, then the matcher."""
-        verdict, match = matcher.judge([question.text])[0], matcher.match(question.text)
-        if redflags.check(question.text) is not None:
+    def of(cls, question: Question, matcher: Matcher, reader: Reader) -> "Asked":
+        """Ask as a patient would: the red flags first, then the matcher."""
+        verdict, match = matcher.judge([question.text], calm=True)[0], reader.read(question.text, alarm.LANGUAGE)
+        if match.route == "urgent":
             return cls(question, ("urgent", None), ("urgent", None), (), verdict.topics[:3])
         told = (match.topic, *match.also) if match.topic else ()
         offered = (*told, *(match.suggestions or verdict.topics))
@@ -179,7 +189,8 @@ class Asked:
 
 def ask(questions: Sequence[Question], matcher: Matcher, *, show: bool) -> None:
     """Print how the finished matcher does on questions, with the red-flag rules before it."""
-    asked = [Asked.of(question, matcher) for question in questions]
+    reader = Reader({alarm.LANGUAGE: matcher}, (), default=alarm.LANGUAGE)
+    asked = [Asked.of(question, matcher, reader) for question in questions]
     calm = [one for one in asked if one.question.label[0] != "urgent"]
     for name, chosen in (("all", asked), ("without urgent", calm)):
         certain = [one for one in chosen if one.taken[0] != "suggest"]
@@ -213,6 +224,133 @@ def ask(questions: Sequence[Question], matcher: Matcher, *, show: bool) -> None:
             say("\t".join(columns))
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Texts that are urgent or not, examples with levels, and what is known of both, in this order."""
+
+    texts: list[tuple[str, bool]]
+    examples: list[Example]
+    evidence: list[Evidence]
+    vectors: Floats
+
+    @classmethod
+    def of(cls, phrases: Sequence[Phrase], matcher: Matcher) -> "Heard":
+        """The phrasings and the packaged examples."""
+        texts, examples = [(phrase.text, phrase.route == "urgent") for phrase in phrases], alarm.examples()
+        every = [*(text for text, _ in texts), *(one.text for one in examples)]
+        return cls(texts, examples, [redflags.weigh(text) for text in every], matcher.vectors(every))
+
+    def fit(self, chosen: NDArray[np.int64], line: Line = PLAIN_LINE, line_without: Line = PLAIN_LINE) -> Alarm:
+        """Learn from those chosen."""
+        count = len(self.texts)
+        return Alarm.fit(
+            [self.texts[i] for i in chosen if i < count],
+            [self.examples[i - count] for i in chosen if i >= count],
+            self.vectors[chosen],
+            line,
+            line_without,
+        )
+
+    def levels(self) -> list[Level | bool | None]:
+        """The level of each; True where it is only known to be urgent."""
+        return [*(urgent or None for _, urgent in self.texts), *(one.level for one in self.examples)]
+
+
+def cross_validate_alarm(heard: Heard, run: NDArray[np.int64]) -> tuple[Line, Line]:
+    """The lines with and without vectors, from the probabilities of each text by an alarm fitted on the other runs."""
+    run = np.concatenate([run, np.arange(len(heard.examples)) * RUNS // len(heard.examples)])
+    found = np.zeros((2, len(run), 2), np.float32)
+    for held in range(RUNS):
+        fitted, judged = heard.fit(np.flatnonzero(run != held)), np.flatnonzero(run == held)
+        evidence = [heard.evidence[i] for i in judged]
+        found[0, judged] = fitted.probabilities(evidence, heard.vectors[judged])
+        found[1, judged] = fitted.probabilities(evidence, None)
+    lines = [choose_line(heard, probabilities) for probabilities in found]
+    lines[1] = replace(lines[1], overruled=0.0, dismissed=0.0)  # who sees so little does not overrule the rules
+    for name, line, probabilities in zip(("with vectors", "without"), lines, found, strict=True):
+        levels = [
+            decide(evidence, float(urgent), float(emergency), line)
+            for evidence, (urgent, emergency) in zip(heard.evidence, probabilities, strict=True)
+        ]
+        say(f"== red flags {name}: {line}")
+        count, asked = len(heard.texts), heard.levels()
+        for what, part in (("phrasings", slice(0, count)), ("examples", slice(count, None))):
+            print_flags(
+                f"{what}, rules alone", asked[part], [e.flag.level if e.flag else None for e in heard.evidence[part]]
+            )
+            print_flags(f"{what}, both", asked[part], levels[part])
+    return lines[0], lines[1]
+
+
+def choose_line(heard: Heard, probabilities: Floats) -> Line:
+    """The line that the probabilities call for.
+
+    A regression says what a probability is worth beside what the rules make of a text: it is fitted on the examples,
+    since the rules were written with the phrasings in view.
+    """
+    urgent = np.array([level is not None for level in heard.levels()])
+    found = [evidence.flag.level if evidence.flag else None for evidence in heard.evidence]
+    ruled = np.array([[level == Level.SAME_DAY, level == Level.EMERGENCY] for level in found], np.float32)
+    chance = probabilities[:, 0].clip(1e-6, 1 - 1e-6)
+    x = np.concatenate([np.log(chance / (1 - chance))[:, None], ruled], axis=1).astype(np.float32)
+    count = len(heard.texts)
+    stacked = LogisticRegression.fit(x[count:], urgent[count:].astype(np.int64), c=10, steps=300)
+    weights = stacked.weights[:, 1] - stacked.weights[:, 0]
+    shift = float(stacked.bias[1] - stacked.bias[0])
+    worth = x @ weights + shift
+    worth[ruled[:, 1] > 0] += SURER  # an emergency of the rules is not lightly dismissed
+    calm = np.sort(worth[~urgent])[::-1]
+    cut = float(calm[int(ALARMED * len(calm))]) + 1e-6
+    of_rules = (0.0, float(weights[1]), float(weights[2]) + SURER)
+    lines = [1 / (1 + float(np.exp(-(cut - shift - weight) / float(weights[0])))) for weight in of_rules]
+    emergencies = np.array([level == Level.EMERGENCY for level in heard.levels()])
+    doubtful = np.sort(np.where(ruled[:, 1] > 0, 1.0, probabilities[:, 1])[emergencies])
+    return Line(*(round(one, 4) for one in (*lines, float(doubtful[int(UNDERRATED * len(doubtful))]))))
+
+
+def print_flags(name: str, asked: Sequence[Level | bool | None], given: Sequence[Level | None]) -> None:
+    """Print recall, false alarms and mistaken levels; True is urgent on a level that is not known."""
+    pairs = list(zip(asked, given, strict=True))
+    urgent, calm = [g for a, g in pairs if a], [g for a, g in pairs if not a]
+    low = [g == Level.SAME_DAY for a, g in pairs if a == Level.EMERGENCY]
+    high = [g == Level.EMERGENCY for a, g in pairs if a == Level.SAME_DAY]
+    say(
+        f"  {name:26} recall {_share([g is not None for g in urgent]):6.1%} of {len(urgent)}, "
+        f"false alarms {_share([g is not None for g in calm]):5.1%} of {len(calm)}; "
+        f"emergency as same-day {_share(low):5.1%}, same-day as emergency {_share(high):5.1%}"
+    )
+
+
+def print_red_flags(files: Sequence[Path], matcher: Matcher, *, show: bool) -> None:
+    """Print how rules, what was learnt, and both do on files of messages, with a table by kind."""
+    reader = Reader({alarm.LANGUAGE: matcher}, (), default=alarm.LANGUAGE)
+    learnt = Alarm.load()
+    for file in files:
+        lines = file.read_text(encoding="utf-8")
+        kinds = [json.loads(line).get("kind") or "" for line in lines.splitlines() if line.strip()]
+        messages = alarm.read_examples(lines)
+        rules, both, trained = [], [], []
+        for one in messages:
+            evidence = redflags.weigh(one.text)
+            rules.append(evidence.flag.level if evidence.flag else None)
+            flagged = reader.red_flag(one.text, alarm.LANGUAGE)
+            both.append(flagged[0] if flagged else None)
+            unseen = Evidence(None, (), evidence.ideas, evidence.places)
+            trained.append(learnt.level(unseen, matcher.vector(one.text))[0] if learnt else None)
+        asked = [one.level for one in messages]
+        say(f"{file.name}: {len(messages)} messages")
+        for name, given in (("rules", rules), ("learnt, without rules", trained), ("both", both)):
+            print_flags(name, asked, given)
+        say("  kind: messages, taken for urgent by rules, by both")
+        for kind in sorted(set(kinds)):
+            at = [i for i, one in enumerate(kinds) if one == kind]
+            shares = [_share([given[i] is not None for i in at]) for given in (rules, both)]
+            say(f"    {kind:44} {len(at):4d} {shares[0]:6.1%} {shares[1]:6.1%}")
+        for one, kind, rule, level in zip(messages, kinds, rules, both, strict=True) if show else ():
+            if one.level != level:
+                say("\t".join(map(str, (one.level, level, rule, kind, one.text))))
+
+
 def read_questions(file: Path) -> list[Question]:
     """The questions of a file of JSON lines; raises OSError, ValueError or KeyError."""
     values = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -224,6 +362,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--language", default="en")
     parser.add_argument("--questions", type=Path, help="JSON lines with text, route, topic, also")
+    parser.add_argument("--red-flags", type=Path, nargs="+", help="JSON lines with text, level, kind")
     parser.add_argument("--show", action="store_true", help="print the questions that were not answered rightly")
     parser.add_argument("--ngrams", action="store_true", help="do without the encoder")
     parser.add_argument("--write", action="store_true", help="keep thresholds, vectors and classifiers in the package")
@@ -240,20 +379,33 @@ def main() -> int:
             show=arguments.show,
         )
         return 0
+    if arguments.red_flags:
+        matcher = Matcher.fit(phrases, encoder=None if arguments.ngrams else "packaged")
+        print_red_flags(arguments.red_flags, matcher, show=arguments.show)
+        return 0
     questions = [Question(phrase.text, (phrase.route, phrase.topic)) for phrase in phrases]
     recalled = Recalled(MiniLM.load(), FOLDER / VECTORS)
     curves = {}
     for name, encoder in (("ngrams", None), ("encoder", recalled)):
         if name == "encoder" and arguments.ngrams:
             continue
-        verdicts = cross_validate(phrases, encoder)
-        curves[name] = fit_curve(questions, verdicts)
+        calm = [question for question in questions if question.label[0] != "urgent"]
+        verdicts = [
+            verdict
+            for verdict, question in zip(cross_validate(phrases, encoder, calm=True), questions, strict=True)
+            if question.label[0] != "urgent"
+        ]
+        curves[name] = fit_curve(calm, verdicts, URGENT)
         say(f"== {name}: {curves[name]}")
-        print_summary(questions, verdicts, curves[name])
+        print_summary(calm, verdicts, curves[name])
+    if arguments.ngrams:
+        return 0
+    matcher = Matcher(phrases, recalled, Thresholds("", PLAIN, PLAIN))
+    heard = Heard.of(phrases, matcher)
+    lines = cross_validate_alarm(heard, runs(phrases, matcher))
     if arguments.write:
-        thresholds = Thresholds(
-            Matcher(phrases, recalled, Thresholds("", PLAIN, PLAIN)).fingerprint, curves["encoder"], curves["ngrams"]
-        )
+        thresholds = Thresholds(matcher.fingerprint, curves["encoder"], curves["ngrams"])
+        heard.fit(np.arange(len(heard.evidence)), *lines).save()
         THRESHOLDS.write_text(json.dumps(asdict(thresholds), indent=2) + "\n", encoding="utf-8")
         recalled.save()
         Matcher(phrases, recalled, thresholds).save(FOLDER / FITTED)

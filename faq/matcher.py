@@ -15,7 +15,7 @@ staff whatever the scores. Without the encoder's file the n-grams work alone, wi
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache as once
 from hashlib import blake2b
@@ -42,9 +42,9 @@ MEDICAL = frozenset({("staff", "contraindications"), ("staff", None), ("urgent",
 VECTORS, FITTED = "vectors.npz", "fitted.npz"
 """Files of a cache: vectors of phrasings, and classifiers on them. The package holds those of its own content."""
 THRESHOLDS = Path(__file__).parent / "thresholds.json"
-RECIPE = 2
+RECIPE = 4
 """To be raised with every change that makes kept files wrong, in the reading of texts as well; a test tells."""
-_TEMPERATURE, _RICH = 0.02, 40
+_TEMPERATURE, _RICH, _SEEN = 0.02, 40, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +131,15 @@ class Evidence:
     rich: bool
     """There are so many phrasings a class that the nearest ones are an opinion of their own."""
 
-    def scores(self) -> Floats:
-        """Raw scores from 0 to 1: the fused share times the likeness."""
+    def scores(self, without: Sequence[int] = ()) -> Floats:
+        """Raw scores from 0 to 1: the fused share times the likeness; nothing for the classes ``without``."""
         if self.encoder is None:
             fused = 0.7 * self.ngrams + 0.3 * self.neighbours
         elif self.rich:
             fused = 0.3 * self.ngrams + 0.5 * self.encoder + 0.2 * self.neighbours
         else:
             fused = 0.25 * self.ngrams + 0.75 * self.encoder
+        fused[:, list(without)] = -np.inf
         scores: Floats = np.exp(log_softmax(fused)) * self.likeness ** (1 if self.rich else 4)
         return scores
 
@@ -195,13 +196,15 @@ class Matcher:
         self._starts = np.searchsorted(y, np.arange(len(self.labels)))
         self._rich = bool(np.median(np.bincount(y)) >= _RICH)
         self._speller = Speller((p.text for p in ordered), encoder.known if encoder else _known())
+        self._phrases = self._unambiguous(ordered)
         self._curve = thresholds.encoder if encoder else thresholds.ngrams
         self._encoder = encoder
+        self._last: tuple[str, Floats] | None = None
         self.fingerprint = _fingerprint(ordered, encoder)
-        found = (_read_fitted(file, self.fingerprint) for file in kept)
-        self._fitted = next((one for one in found if one), None) or _fit(
-            [self.read(p.text) for p in ordered], y, encoder
-        )
+        found = next((one for file in kept if (one := _read_fitted(file, self.fingerprint))), None)
+        self.is_new = found is None
+        """True where nothing had been kept of what it learnt."""
+        self._fitted = found or _fit([self.read(p.text) for p in ordered], y, encoder)
 
     @classmethod
     def fit(
@@ -225,7 +228,7 @@ class Matcher:
         recalled = Recalled(model, FOLDER / VECTORS, *([cache / VECTORS] if cache else []))
         matcher = cls(phrases, recalled, thresholds, [folder / FITTED for folder in (cache, FOLDER) if folder])
         matcher._encoder = model  # questions are not remembered
-        if cache:
+        if cache and matcher.is_new:
             try:
                 cache.mkdir(parents=True, exist_ok=True)
                 recalled.save()
@@ -234,19 +237,46 @@ class Matcher:
                 log.warning("the matcher's cache cannot be written", error=type(error).__name__)
         return matcher
 
+    def _unambiguous(self, phrases: Sequence[Phrase]) -> dict[str, Label]:
+        """The class of each phrasing, by its words; those that stand in two classes are left out."""
+        found: dict[str, set[Label]] = {}
+        for phrase in phrases:
+            found.setdefault(self._key(phrase.text), set()).add((phrase.route, phrase.topic))
+        return {key: next(iter(labels)) for key, labels in found.items() if key and len(labels) == 1}
+
+    def _key(self, text: str) -> str:
+        return " ".join(words(self._speller.clean(text)))
+
+    def phrasing(self, text: str) -> Label | None:
+        """The class that has this very text, but for case, signs and short forms, among its phrasings."""
+        return self._phrases.get(self._key(text))
+
     def read(self, text: str) -> str:
         """What a text asks, as the classifiers want it: repaired, without what it denies."""
         return without_denied(self._speller.repair(self._speller.clean(text)))
 
+    def vector(self, text: str) -> Floats | None:
+        """The vector of a text, of length one; None without the encoder."""
+        return self._encode([self.read(text)])[0, -1] if self._encoder else None
+
+    def _encode(self, texts: Sequence[str]) -> Floats:
+        """The vectors of texts as they are read; a lone one is remembered, since it is looked at more than once."""
+        assert self._encoder  # noqa: S101  for the type checker
+        if len(texts) != 1:
+            return self._encoder.encode(texts)
+        if self._last is None or self._last[0] != texts[0]:
+            self._last = texts[0], self._encoder.encode(texts)
+        return self._last[1]
+
     def vectors(self, texts: Sequence[str]) -> Floats:
         """Vectors of length one, shape (texts, numbers): the dot product of two rows is the likeness of the texts."""
         read = [self.read(text) for text in texts]
-        return self._encoder.encode(read)[:, -1] if self._encoder else _unit(self._fitted.ngrams.transform(read))
+        return self._encode(read)[:, -1] if self._encoder else _unit(self._fitted.ngrams.transform(read))
 
     def weigh(self, texts: Sequence[str]) -> Evidence:
         """The opinions on texts that ``read`` has prepared."""
         grams = self._fitted.ngrams.transform(texts)
-        vectors = self._encoder.encode(texts) if self._encoder else _unit(grams)[:, None]
+        vectors = self._encode(texts) if self._encoder else _unit(grams)[:, None]
         # not BLAS, whose threads would fight over the cores for one question
         like = np.einsum("ij,kj->ik", vectors[:, -1], self._fitted.phrases)
         near = np.add.reduceat(np.exp((like - 1) / _TEMPERATURE), self._starts, axis=1)
@@ -258,31 +288,45 @@ class Matcher:
             self._rich,
         )
 
-    def judge(self, texts: Sequence[str]) -> list[Verdict]:
-        """The verdict on each text, none of them empty."""
+    def judge(self, texts: Sequence[str], *, calm: bool = False) -> list[Verdict]:
+        """The verdict on each text, none of them empty; ``calm`` rules out that any is urgent."""
         read = [self.read(text) for text in texts]
-        return [
-            self._verdict(row, own, text) for row, own, text in zip(self.weigh(read).scores(), read, texts, strict=True)
-        ]
+        scores = self.weigh(read).scores([i for i, label in enumerate(self.labels) if calm and label[0] == "urgent"])
+        return [self._verdict(row, own, text) for row, own, text in zip(scores, read, texts, strict=True)]
 
-    def match(self, text: str, *, previous_topic: str | None = None) -> Match:
-        """What the text asks; ``previous_topic`` was asked just before in this chat, and the text may go on from it."""
+    def match(self, text: str, *, previous_topic: str | None = None, calm: bool = False) -> Match:
+        """What the text asks; ``previous_topic`` was asked just before in this chat, and the text may go on from it.
+
+        ``calm``: it is known already that the text is not urgent.
+        """
         read = self.read(text)
         if not words(read):
             return Match("suggest", None, (), 0.0)
-        whole = self.judge([text])[0]
+        whole = self._known_phrasing(text, read) or self.judge([text], calm=calm)[0]
         if previous_topic and whole.label[0] != "urgent" and not whole.ruled and is_follow_up(read):
             route = next((route for route, topic in self.labels if topic == previous_topic), "answer")
             others = [topic for topic in whole.topics if topic != previous_topic]
             return Match(route, previous_topic, tuple(others[:3]), max(whole.score, self._curve.sure))
-        if whole.label[0] == "answer" or not whole.clear:
-            return self._both(whole, self._pieces(read))
-        return self._match(whole)
+        if whole.clear and (whole.score == 1 or whole.label[0] != "answer" or str(whole.label[1]).startswith("vs-")):
+            return self._match(whole)  # a comparison names two things and asks one
+        return self._both(whole, self._pieces(read), calm=calm)
+
+    def _known_phrasing(self, text: str, read: str) -> Verdict | None:
+        """The verdict on a text that is a phrasing itself: certain, and cheap. Personal medical ones are the rules'."""
+        label = self.phrasing(text)
+        if label is None or is_medical(read) or is_medical(self._speller.clean(text)):
+            return None
+        shares = self._fitted.on_ngrams.log_probabilities(self._fitted.ngrams.transform([read]))[0]
+        return Verdict(label, 1.0, 1.0, 0.0, self._topics(np.argsort(-shares, kind="stable")), ruled=False)
+
+    def _topics(self, order: Iterable[int]) -> tuple[str, ...]:
+        """The topics of classes that may be suggested, in this order."""
+        return tuple(topic for topic in (self.labels[i][1] for i in order) if topic and topic != "contraindications")
 
     def _verdict(self, scores: Floats, read: str, text: str) -> Verdict:
         """The likeliest class, and what the rules make of it."""
         order = [int(i) for i in np.argsort(-scores, kind="stable")]
-        topics = tuple(topic for topic in (self.labels[i][1] for i in order) if topic and topic != "contraindications")
+        topics = self._topics(order)
         raw = float(scores[order[0]])
         label, score, enough = self.labels[order[0]], self._curve.probability(raw), self._curve.sure
         if is_medical(read) or is_medical(self._speller.clean(text)):
@@ -303,18 +347,23 @@ class Matcher:
         return Match("suggest", None, verdict.topics[:3] if verdict.score >= self._curve.lost else (), verdict.score)
 
     def _pieces(self, read: str) -> list[str]:
-        """The questions that a text consists of, if the n-grams see different classes in them; else nothing."""
+        """Of the questions that a text may consist of, those that the n-grams (which cost little) see one in."""
         pieces = parts(read)
-        if (
-            not pieces
-            or len(set(self._fitted.on_ngrams.log_probabilities(self._fitted.ngrams.transform(pieces)).argmax(1))) < 2
-        ):
+        if not pieces:
             return []
-        return pieces
+        shares = np.exp(self._fitted.on_ngrams.log_probabilities(self._fitted.ngrams.transform(pieces)))
+        seen = [
+            (piece, self.labels[int(row.argmax())])
+            for piece, row in zip(pieces, shares, strict=True)
+            if row.max() >= _SEEN
+        ]
+        asked = [(piece, label) for piece, label in seen if label[0] in ("answer", "urgent")]
+        several = len({label for _, label in asked}) > 1 or any(label[0] == "urgent" for _, label in asked)
+        return [piece for piece, _ in asked] if several else []
 
-    def _both(self, whole: Verdict, pieces: Sequence[str]) -> Match:
+    def _both(self, whole: Verdict, pieces: Sequence[str], *, calm: bool) -> Match:
         """A message that clearly asks two things gets both topics; an urgent or medical part of it decides alone."""
-        clear = [verdict for verdict in self.judge(pieces) if verdict.clear] if pieces else []
+        clear = [verdict for verdict in self.judge(pieces, calm=calm) if verdict.clear] if pieces else []
         for verdict in clear:
             if verdict.label[0] == "urgent" or verdict.ruled:
                 return self._match(verdict)

@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from faq import redflags
+from faq.alarm import Alarm
 from faq.guards import is_medical
 from faq.matcher import Matcher
 from faq.redflags import Level
@@ -58,8 +60,17 @@ class Reader:
     """Reads texts in the languages there is content for, others as the `default` one; `unanswerable` topics go to a
     person."""
 
-    def __init__(self, matchers: Mapping[str, Matcher], unanswerable: Collection[str], *, default: str) -> None:
+    def __init__(
+        self,
+        matchers: Mapping[str, Matcher],
+        unanswerable: Collection[str],
+        *,
+        default: str,
+        alarm: Alarm | Literal["packaged"] | None = "packaged",
+    ) -> None:
+        """Without an ``alarm``, the red-flag rules and the matcher's urgent class do alone."""
         self._default = default
+        self._alarm = Alarm.load() if alarm == "packaged" else alarm
         self._matchers = matchers
         self._unanswerable = frozenset(unanswerable)
         self._vectors: dict[tuple[str, str], Floats] = {}
@@ -69,13 +80,11 @@ class Reader:
 
         Where the content holds no answer, one of staff's `own` is taken if the question is as good as one of its own.
         """
-        flag = redflags.check(text, language=language)
-        if flag is not None:
-            return Understood("urgent", None, (), RED_FLAG_SCORE, language, level=flag.level)
-        match = self._matcher(language).match(text, previous_topic=previous_topic)
-        understood = Understood(
-            match.route, match.topic, match.suggestions, match.score, language, match.also, _level(match.route)
-        )
+        flagged = self.red_flag(text, language)
+        if flagged is not None:
+            return Understood("urgent", None, (), flagged[1], language, level=flagged[0])
+        match = self._matcher(language).match(text, previous_topic=previous_topic, calm=True)
+        understood = Understood(match.route, match.topic, match.suggestions, match.score, language, match.also)
         if understood.route == "answer" and understood.topic in self._unanswerable:
             understood = replace(understood, route="staff", also=())
         if is_medical(text) or understood.topic == "contraindications":
@@ -110,9 +119,27 @@ class Reader:
         return (known[best][0], float(likeness[best])) if likeness[best] >= SAME_QUESTION else None
 
     def is_urgent(self, text: str, language: str) -> bool:
-        """True where the rules find a red flag in `text`."""
-        return redflags.check(text, language=language) is not None
+        """True where there is a red flag in `text`."""
+        return self.red_flag(text, language) is not None
 
+    def red_flag(self, text: str, language: str) -> tuple[Level, float] | None:
+        """How urgent a text is, by rules and by what was learnt, and how sure that is from 0 to 1; None: it is not.
 
-def _level(route: str) -> Level | None:
-    return Level.EMERGENCY if route == "urgent" else None
+        A phrasing of the content that is nothing urgent is taken at its word where the rules see nothing in it.
+        """
+        matcher, evidence = self._matcher(language), redflags.weigh(text)
+        known = matcher.phrasing(text)
+        if evidence.flag is None:
+            if (flag := redflags.check(text, language=language)) is not None:
+                return flag.level, RED_FLAG_SCORE  # by the rules of another language, which nothing overrules
+            if known and known[0] != "urgent":
+                return None
+        if self._alarm is None:
+            if evidence.flag is not None:
+                return evidence.flag.level, RED_FLAG_SCORE
+            match = matcher.match(text)
+            return (Level.EMERGENCY, match.score) if match.route == "urgent" else None
+        level, score = self._alarm.level(evidence, matcher.vector(text))
+        if level is None and known and known[0] == "urgent":
+            level = Level.EMERGENCY
+        return (level, RED_FLAG_SCORE if evidence.flag else score) if level else None

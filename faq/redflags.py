@@ -40,6 +40,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
+from hashlib import blake2b
 from importlib import resources
 from importlib.resources.abc import Traversable
 from itertools import product
@@ -87,6 +88,20 @@ class RedFlag:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that the rules of one language see in a text, for what learns from them."""
+
+    flag: RedFlag | None
+    """The most urgent one."""
+    signs: tuple[RedFlag, ...]
+    """One for each sign that stands, the most urgent level first."""
+    ideas: tuple[frozenset[str], ...]
+    """What each word means, itself included."""
+    places: tuple[int, ...]
+    """Each word's distance from the start, in words, with pauses counted."""
+
+
 def check(text: str, *, language: str = "en") -> RedFlag | None:
     """The most urgent red flag of a text of any content and length; None when there is none.
 
@@ -94,6 +109,16 @@ def check(text: str, *, language: str = "en") -> RedFlag | None:
     """
     found = [flag for rules in _sets(language) if (flag := rules.check(text))]
     return min(found, key=lambda flag: flag.level != Level.EMERGENCY, default=None)
+
+
+def weigh(text: str, *, language: str = "en") -> Evidence:
+    """All that the rules of `language` see in a text; English where it has none."""
+    return _sets(language)[-1].weigh(text)
+
+
+def fingerprint(language: str = "en") -> str:
+    """Changes with the rules of a language."""
+    return blake2b(_file(language).read_bytes(), digest_size=8).hexdigest()
 
 
 def _sets(language: str) -> "list[_Rules]":
@@ -567,12 +592,19 @@ class _Rules:
 
     def check(self, text: str) -> RedFlag | None:
         """The first flag that the text reports, the most urgent level before the other."""
+        return next(self._found(_Text(self._script.pieces(text), self._words)), None)
+
+    def weigh(self, text: str) -> Evidence:
+        """All flags that the text reports, and what its words mean."""
         read = _Text(self._script.pieces(text), self._words)
-        self._drop_harmless(read)
-        reading = _Reading(read, self._now)
-        return next(
-            (group.flag for sign, group in self._signs.some_of(read.present) if reading.reports(sign, group)), None
-        )
+        ideas, places = tuple(read.ideas), tuple(read.place)  # before the harmless ones are taken away
+        signs = tuple(self._found(read))
+        return Evidence(signs[0] if signs else None, signs, ideas, places)
+
+    def _found(self, text: _Text) -> Iterator[RedFlag]:
+        self._drop_harmless(text)
+        reading = _Reading(text, self._now)
+        return (group.flag for sign, group in self._signs.some_of(text.present) if reading.reports(sign, group))
 
     def _drop_harmless(self, text: _Text) -> None:
         spans = [span for term in self._harmless.some_of(text.present) for span in term.find(text)]

@@ -52,13 +52,14 @@ _PHRASES = (
     (re.compile(r"\banti[\s-]+age?ing\b|\bantiage?ing\b"), "anti-ageing"),
     (re.compile(r"\be[\s-]+mails?\b"), "email"),
     (re.compile(r"\bwhats[\s-]+app\b"), "whatsapp"),
-    (re.compile(r"\bbotulin\w*(?:[\s-]+tox\w*)?"), "botox"),
+    (re.compile(r"\bbotulin\w*(?:[\s-]+tox\w*)?|\bboxtox\b|\btoxins?\b"), "botox"),
     (re.compile(r"\bm[ei][sz]{1,2}o[\s-]+(?:t[eh]+r[ae]p\w*|treatments?\b|injections?\b|needling\b)"), "mesotherapy"),
 )
 _MESO = re.compile(r"m[ei][sz]{1,2}[ao]?(?:t+h?)?[ae]?r[ae]?p\w*|m[ei][sz]{1,2}o|mezo\w*|mesother\w*")
 _SHORT = {
     "u": "you", "ya": "you", "yall": "you", "ur": "your", "r": "are", "pls": "please", "plz": "please",
     "plss": "please", "thx": "thanks", "ty": "thank you", "tnx": "thanks", "thanx": "thanks", "tmrw": "tomorrow",
+    "nite": "night", "tonite": "tonight",
     "tmr": "tomorrow", "2moro": "tomorrow", "tomoz": "tomorrow", "2day": "today", "wat": "what", "wot": "what",
     "wut": "what", "wen": "when", "hw": "how", "hru": "how are you", "abt": "about", "b4": "before", "afta": "after",
     "aftr": "after", "bcoz": "because", "cuz": "because", "coz": "because", "rn": "right now", "idk": "i do not know",
@@ -78,8 +79,8 @@ _SHORT = {
 }  # fmt: skip
 _RIGHT = frozenset(
     words(
-        "crepe deflated diabetic diagnose clotting droop hype lactation lotion pram receding sallow skincare slimming "
-        "whitening wifi"
+        "crepe deflated nite diabetic diagnose clotting droop hype lactation lotion pram receding sallow skincare "
+        "slimming whitening wifi"
     )
 )
 """Words that a patient may well write, that the encoder's vocabulary does not hold whole, and that resemble others."""

@@ -85,14 +85,14 @@ def _words(texts: Sequence[str]) -> tuple[Rows, Hashes]:
     split = [words(text) for text in texts]
     rows = np.repeat(np.arange(len(texts)), [len(found) for found in split])
     flat = [word for found in split for word in found]
-    ids = {word: _hash(word) for word in set(flat)}
+    ids = {word: hash_of(word) for word in set(flat)}
     ones = np.array([ids[word] for word in flat], np.uint64)
     pair = rows[1:] == rows[:-1]
     twos = _mix(ones[:-1], ones[1:])[pair]
     return np.concatenate([rows, rows[1:][pair]]), np.concatenate([ones, twos])
 
 
-def _hash(word: str) -> int:
+def hash_of(word: str) -> int:
     """A hash that is the same in every process, as Python's own is not."""
     value = 0xCBF29CE484222325
     for byte in word.encode():

@@ -195,7 +195,7 @@ def _question(  # noqa: PLR0911  one question, one picture
             return words.ask_phone(say), ()
         case "consent":
             agree = choice(words.agree_button(say), drafts.CONSENT, drafts.YES)
-            return words.ask_consent(say, desk.clinic), (
+            return words.ask_consent(say, desk.clinic, len(drafts.QUESTIONS)), (
                 (agree,),
                 (choice(words.disagree_button(say), drafts.CONSENT, drafts.NO),),
             )
@@ -207,9 +207,12 @@ def _question(  # noqa: PLR0911  one question, one picture
             )
             row = tuple(choice(label, drafts.SCREENING, f"{form.question}={answer}") for label, answer in answers)
             return words.ask_question(say, form.question, form.answered + 1, len(drafts.QUESTIONS)), (row,)
+        case "screening":
+            again = choice(words.answer_again_button(say), drafts.SCREENING, drafts.AGAIN)
+            return words.ask_to_answer_again(say, len(drafts.QUESTIONS)), ((again,),)
         case _:
             text = words.ask_follow_up(say) if form.step == drafts.FOLLOW_UP else words.ask_offers(say)
-            if form.flagged and form.step == drafts.FOLLOW_UP:
+            if form.flagged and form.step == drafts.FOLLOW_UP and not form.is_change:
                 text = f"{words.will_be_reviewed(say)}\n\n{text}"
             yes = choice(words.yes_please(say), form.step, drafts.YES)
             return text, ((yes, choice(words.no_thanks(say), form.step, drafts.NO)),)
@@ -258,6 +261,7 @@ def _check(desk: Desk, say: Speech, form: Form, note: str) -> Page:
             "phone",
             "screening",
             "follow_up",
+            "offers",
         ]
     changes = [Button(words.change_button(say, field), data(form, CHANGE, field)) for field in fields]
     rows = (
@@ -304,15 +308,20 @@ def put(form: Form, drawn: Page, say: Speech, *, tapped: int | None = None, left
         yield Owed(Message(form.chat_id, drawn.text, drawn.rows), form.subject)
 
 
-def begun(desk: Desk, say: Speech, chat_id: int, outcome: BeginOutcome | MoveOutcome) -> Iterator[Owed]:
+def begun(
+    desk: Desk, say: Speech, chat_id: int, outcome: BeginOutcome | MoveOutcome, *, tapped: int | None = None
+) -> Iterator[Owed]:
     """Say what came of the wish for a visit, or for another time of one."""
     match outcome:
-        case Begun(form, understood, lost):
+        case Begun(form, understood, lost, replaced):
+            if replaced is not None:
+                yield from _taken_back(say, replaced, tapped)
+                tapped = None if replaced.step == PHONE else tapped
             taken = what(desk, say, form)
             note = words.understood(say, taken) if understood and taken else words.understood_nothing(say)
             if lost is not None:
                 note = _lost(say, lost) if not taken else f"{note}\n{_lost(say, lost)}"
-            yield from shown(desk, say, form, note="" if form.moves else note)
+            yield from shown(desk, say, form, tapped=tapped, note="" if form.moves else note)
         case Resumed(form):
             drawn = going_on(desk, say, form)
             yield Owed(Message(chat_id, drawn.text, drawn.rows))
@@ -328,6 +337,15 @@ def begun(desk: Desk, say: Speech, chat_id: int, outcome: BeginOutcome | MoveOut
             yield Owed(Message(chat_id, words.no_such_visit(say), _to_visits(say)))
 
 
+def _taken_back(say: Speech, form: Form, tapped: int | None) -> Iterator[Owed]:
+    """Take back the form that gave way to another one, and the keyboard that it stands over."""
+    old = {form.message_id, tapped} if form.step == PHONE else {form.message_id} - {tapped}
+    for message_id in sorted(one for one in old if one is not None):
+        yield Owed(Delete(form.chat_id, message_id))
+    if form.step == PHONE:
+        yield Owed(Message(form.chat_id, words.begun_again(say), below=NoKeyboard()))
+
+
 def going_on(desk: Desk, say: Speech, form: Form) -> Page:
     """Ask whether to go on with a form that was begun before."""
     return Page(words.go_on(say, what(desk, say, form), _moved_code(form)), _go_on_rows(say, form))
@@ -339,7 +357,7 @@ def _moved_code(form: Form) -> str | None:
 
 def _go_on_rows(say: Speech, form: Form) -> Rows:
     go_on = Button(words.go_on_button(say), data(form, GO_ON))
-    again = Button(words.anew_button(say), ANEW)
+    again = Button(words.anew_button(say, moves=form.moves is not None), ANEW)
     return (go_on,), (again, Button(words.stop_button(say), data(form, STOP)))
 
 
@@ -417,11 +435,13 @@ async def book(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
         return
     say = desk.speech(user)
     anew = query is not None and query.data == ANEW
+    # the question whether to go on becomes the form: its buttons are of no more use
+    tapped = query.message.message_id if anew and query is not None and query.message is not None else None
     await desk.keep(
         update,
         say,
         lambda session, now: drafts.begin(session, desk.clinic, person(user, say), now, anew=anew),
-        lambda outcome: begun(desk, say, user.id, outcome),
+        lambda outcome: begun(desk, say, user.id, outcome, tapped=tapped),
     )
     if query is not None:
         await desk.acknowledge(query)
@@ -575,7 +595,8 @@ def _sent(desk: Desk, say: Speech, card: Card) -> str:
     until = visits.decided_by(clinic, card.requested_at, card.starts_at)
     opens = None if opening.is_open(clinic, now) else opening.after(clinic, now, timedelta())
     what_and_when = f"{_what(desk, say, card)}\n{say.instant(card.starts_at)}"
-    text = words.sent(say, clinic, what_and_when, card.code, until, opens, now)
+    kept = say.instant(card.kept_starts_at) if card.kept_starts_at else None
+    text = words.sent(say, clinic, what_and_when, card.code, until, opens, now, kept=kept)
     return f"{text}\n\n{words.will_be_reviewed(say)}" if card.flagged and not card.is_move else text
 
 
@@ -597,13 +618,14 @@ async def stop(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
 
 
 def _dropped(say: Speech, form: Form, tapped: int | None) -> Iterator[Owed]:
+    said = words.dropped(say, _moved_code(form))
     if tapped is not None:
-        yield Owed(Edit(form.chat_id, tapped, words.dropped(say)))
+        yield Owed(Edit(form.chat_id, tapped, said))
     if form.message_id is not None and form.message_id != tapped:
         yield Owed(Delete(form.chat_id, form.message_id))
     if tapped is None or form.step == PHONE:
         below = NoKeyboard() if form.step == PHONE else None
-        yield Owed(Message(form.chat_id, words.dropped(say), below=below))
+        yield Owed(Message(form.chat_id, said, below=below))
 
 
 async def share(desk: Desk, update: Update, user: User, contact: Contact) -> bool:
@@ -850,10 +872,15 @@ async def wait(desk: Desk, update: Update, _context: ContextTypes.DEFAULT_TYPE) 
             yield from _closed(chat_id, drawn.text, message_id, drawn.rows)
 
     outcome = await desk.keep(update, say, use_case, render)
-    if isinstance(outcome, NotHere):
-        await desk.acknowledge(query, words.no_such_visit(say), alert=True)
-    else:
-        await desk.acknowledge(query, words.earlier_noted(say) if joins else words.earlier_ended(say), alert=joins)
+    match outcome:
+        case waits.Joined(_, is_free_now):
+            await desk.acknowledge(query, words.earlier_noted(say, is_free_now=is_free_now), alert=True)
+        case waits.Left():
+            await desk.acknowledge(query, words.earlier_ended(say))
+        case NotHere():
+            await desk.acknowledge(query, words.no_such_visit(say), alert=True)
+        case None:
+            await desk.acknowledge(query)
 
 
 # --- what time brings

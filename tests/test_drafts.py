@@ -247,13 +247,21 @@ def test_a_treatment_that_is_gone_from_the_settings_is_asked_again(desk: Desk) -
 
 def test_back_walks_to_the_first_question(desk: Desk) -> None:
     form = desk.whole()
-    form = desk.change(form, "screening")
-    form = desk.filled(form, ("screening", "under-18=no"))
+    form = desk.filled(desk.change(form, "screening"), ("screening", "again"), ("screening", "under-18=no"))
     steps = []
     while form.can_go_back:
         form = desk.back(form)
         steps.append(form.step)
     assert steps == ["screening", "consent", "phone", "name", "time", "day", "practitioner", "treatment"]
+
+
+@pytest.mark.parametrize("field", ["screening", "follow_up", "offers"])
+def test_a_change_that_is_thought_better_of_loses_no_answer(desk: Desk, field: str) -> None:
+    form = desk.whole()
+    asked = desk.change(form, field)
+    assert (asked.step, asked.is_change) == (field, True)
+    back = desk.back(asked)
+    assert (back.step, back.answered, back.follow_up, back.offers) == (CHECK, 14, form.follow_up, form.offers)
 
 
 def test_a_change_goes_back_to_the_whole(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from faq import content, matcher
 from faq.encoder import FOLDER, EncoderUnavailable, MiniLM
 from faq.evaluate import PLAIN, Question, fit_curve, runs
 from faq.guards import is_elsewhere, is_follow_up, is_medical, is_other_service
-from faq.matcher import FITTED, Curve, Matcher, Phrase, Thresholds, Verdict
+from faq.matcher import FITTED, Curve, Match, Matcher, Phrase, Thresholds, Verdict
 from faq.text import Speller, normalise, parts, without_denied
 from faq.tfidf import LogisticRegression, Ngrams
 
@@ -156,8 +156,28 @@ class TestNeverAnswered:
     def test_other_senses_of_the_words(self, fitted: Matcher, by_ngrams: Matcher, text: str) -> None:
         assert {one.match(text).route for one in (fitted, by_ngrams)} <= {"off-topic", "suggest"}
 
+    @pytest.mark.parametrize(
+        ("text", "route"),
+        [
+            ("wrinkles of the forehead", "answer"),
+            ("wrinkles of the linen forehead shirt", "suggest"),
+            ("price of a laser session", "staff"),
+            ("price of a session while pregnant", "staff"),
+        ],
+    )
+    def test_rules_win_over_the_surest_matcher(self, text: str, route: str) -> None:
+        topics = {"wrinkles": "wrinkles of the forehead", "price": "price of a session"}
+        phrases = [
+            Phrase(f"{text}{mark}", "answer", topic) for topic, text in topics.items() for mark in ("", " please")
+        ]
+        assert Matcher.fit(phrases, encoder=None, thresholds=SURE).match(text).route == route
+
 
 class TestAnyText:
+    @pytest.mark.parametrize("text", ["", " ", "\0\0", "\u202e\u200f", "?!", "😡"])
+    def test_no_words_no_guess(self, fitted: Matcher, text: str) -> None:
+        assert fitted.match(text) == Match("suggest", None, (), 0.0)
+
     @pytest.mark.parametrize(
         "text",
         ["", " ", "\0", "\0\0\0", "\u202e\u200f", "?", "😡", "漢字", "\ud800", "a" * 4096, "aB1 " * 1024, "?!" * 2048],
@@ -288,6 +308,10 @@ class TestText:
         text = "wrinckles resluts treatmant brusies lactation lotion herpes earring"
         assert speller.repair(text) == "wrinkles results treatment bruises lactation lotion herpes earring"
 
+    @pytest.mark.parametrize("text", ["wart", "scab", "nite", "wa", "results" * 5])
+    def test_what_may_be_another_word_is_left_alone(self, text: str) -> None:
+        assert Speller(["want scar note was results", "results" * 5 + "s"] * 3).repair(text) == text
+
     @pytest.mark.parametrize(
         ("text", "asked"),
         [
@@ -343,7 +367,7 @@ class TestEvaluation:
         right = random.uniform(0, 1, 2000) < raw
         questions = [Question("x", ("answer", "a" if one else "b")) for one in right]
         verdicts = [Verdict(("answer", "a"), float(one), 0.0, 0.5, ("a",), ruled=False) for one in raw]
-        curve = fit_curve(questions, verdicts)
+        curve = fit_curve(questions, verdicts, 0.5)
         score = np.array([curve.probability(float(one)) for one in raw])
         assert np.mean(~right[score >= curve.sure]) <= 0.0201
         assert abs(curve.probability(0.3) - 0.3) < 0.06

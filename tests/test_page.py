@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser import TELEPHONE, WIDE, Pane, chromium, demo
 
+OFFERED = re.compile(r"\d{1,2}:\d{2}\s*$")
 DAY, TIME = re.compile(r"^\s*\d{1,2}\s*$"), re.compile(r"^\s*\d{1,2}:\d{2}")
 """Labels of a day and of a time that can be tapped."""
 
@@ -62,10 +63,8 @@ def test_a_conversation_in_the_page(page: Page, address: str) -> None:
     patient.newest("Please come and see us after the birth.")
 
 
-def test_a_visit_is_booked_and_confirmed_in_the_page(page: Page, address: str) -> None:
-    page.goto(address)
-    page.locator('[data-pane="patient"] [data-role="who"]').select_option(label="Tom")
-    patient, staff = Pane(page, "patient"), Pane(page, "staff")
+def book(page: Page, patient: Pane, *, offers: str, unsure_of: int = 0) -> None:
+    """Book whatever is free first with Elif Ozan next month, as somebody who has never been here."""
     patient.write("/book")
     patient.newest("What would you like to book?")
     patient.choose("Face")
@@ -83,17 +82,33 @@ def test_a_visit_is_booked_and_confirmed_in_the_page(page: Page, address: str) -
     page.get_by_role("button", name="Share", exact=True).click()
     patient.newest("May we use your answers?")
     patient.choose("I agree")
-    for number in range(1, 15):
-        patient.newest(f"Question {number} of 14")
-        patient.choose("No" if number != 4 else "Not sure")
+    answer_all(patient, unsure_of=unsure_of)
     patient.newest("May we write to you here about this visit?")
     patient.choose("Yes, please")
     patient.newest("May we also tell you here about offers")
-    patient.choose("No, thanks")
+    patient.choose(offers)
     patient.newest("Send to the clinic")
     patient.tap("Send to the clinic")
     patient.newest("Your request is with the clinic.")
 
+
+def answer_all(patient: Pane, *, unsure_of: int = 0) -> None:
+    """Answer the clinic's questions with no, but for one."""
+    for number in range(1, 15):
+        patient.newest(f"Question {number} of 14")
+        patient.choose("Not sure" if number == unsure_of else "No")
+
+
+def become(page: Page, name: str) -> None:
+    """Be another patient."""
+    page.locator('[data-pane="patient"] [data-role="who"]').select_option(label=name)
+
+
+def test_a_visit_is_booked_and_confirmed_in_the_page(page: Page, address: str) -> None:
+    page.goto(address)
+    become(page, "Tom")
+    patient, staff = Pane(page, "patient"), Pane(page, "staff")
+    book(page, patient, offers="No, thanks", unsure_of=4)
     card = staff.newest("Tom Baker")
     assert "needs practitioner review" in card.inner_text()
     staff.choose("Confirm")
@@ -102,6 +117,61 @@ def test_a_visit_is_booked_and_confirmed_in_the_page(page: Page, address: str) -
     patient.newest("Your appointment is confirmed.")
     patient.write("/bookings")
     patient.newest("Your visits")
+
+
+PROGRAMME = [
+    "Your visit is", "Your visit is", "See you at", "Your care card", "How is your skin today?", "Three days on",
+    "You may be due another session",
+]  # fmt: skip
+"""What the sample clinic says around each session."""
+
+
+def test_a_course_of_three_sessions_is_played_with_the_clock(browser: Browser, tmp_path: Path) -> None:
+    with demo(tmp_path) as address:
+        page = browser.new_page(viewport=WIDE)
+        page.goto(address)
+        become(page, "Tom")
+        patient, staff = Pane(page, "patient"), Pane(page, "staff")
+        book(page, patient, offers="Yes, please")
+        heard = []
+        for session in range(1, 4):
+            staff.newest("Tom Baker")
+            staff.choose("Confirm")
+            patient.newest("Your appointment is confirmed.")
+            for said in PROGRAMME if session < 3 else PROGRAMME[:-1]:
+                heard.append(next_message(page, staff, said, ends_course=session == 3))
+            if session < 3:
+                page.locator('[data-pane="patient"] [data-role="inline-button"]', has_text=OFFERED).last.click()
+                patient.newest("May we use your answers?")
+                patient.choose("I agree")
+                answer_all(patient)
+                patient.newest("Send to the clinic")
+                patient.tap("Send to the clinic")
+                patient.newest("Your request is with the clinic.")
+        assert heard == [*PROGRAMME, *PROGRAMME, *PROGRAMME[:-1]]
+        page.close()
+
+
+def next_message(page: Page, staff: Pane, said: str, *, ends_course: bool) -> str:
+    """Move the clock until the patient is told something new of the programme; staff say of a visit that it is done."""
+    told = page.locator('[data-pane="patient"] [data-message-id][data-from="bot"]')
+    done = page.locator('[data-pane="staff"] [data-role="inline-button"]', has_text=re.compile(r"^\s*Done\s*$"))
+    before = told.filter(has_text="A note from Linden Skin Clinic").count()
+    for _ in range(15):
+        page.locator('[data-role="advance-next"]').click()
+        page.wait_for_timeout(1200)  # nothing on the page says that nothing more is coming
+        if done.count():
+            done.last.click()
+            staff.newest("of how many?")
+            if ends_course:
+                staff.tap("No next session")
+                staff.newest("No next session:")
+        notes = told.filter(has_text="A note from Linden Skin Clinic")
+        if notes.count() > before:
+            newest = notes.last.inner_text()
+            assert said in newest, newest
+            return said
+    raise AssertionError(f"nobody said {said!r}")
 
 
 def test_the_page_fits_a_telephone(page: Page, address: str) -> None:

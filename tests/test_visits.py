@@ -422,8 +422,9 @@ class TestEarlierTimes:
         assert isinstance(twice, Late)
 
     def test_an_offer_that_is_not_answered_goes_on_to_another_time(self, book: Book) -> None:
-        self.join(book, book.confirmed(ANNA, at(11, day=27)))
-        tom = book.requested(TOM, at(14))
+        anna, tom = book.confirmed(ANNA, at(11, day=27)), book.requested(TOM, at(14))
+        self.join(book, anna)
+        assert self.offers(book) == []  # what was free already is no news
         changed(book.cancel(tom, TOM))
         (first,) = self.offers(book)
         assert first.until == book.now + timedelta(minutes=45)
@@ -435,8 +436,9 @@ class TestEarlierTimes:
         assert isinstance(late, Late)
 
     def test_nobody_is_offered_anything_after_a_red_flag(self, book: Book) -> None:
-        self.join(book, book.confirmed(ANNA, at(11, day=27)))
-        changed(book.cancel(book.requested(TOM, at(14)), TOM))
+        anna, tom = book.confirmed(ANNA, at(11, day=27)), book.requested(TOM, at(14))
+        self.join(book, anna)
+        changed(book.cancel(tom, TOM))
         book.run(lambda s: setattr(s.get_one(Patient, ANNA), "flagged_at", book.now))
         assert self.offers(book) == []
 
@@ -448,8 +450,8 @@ class TestEarlierTimes:
         assert not book.run(lambda s: waits.is_waiting(s, card.visit_id))
 
     def test_nobody_is_offered_a_time_at_night(self, book: Book) -> None:
-        self.join(book, book.confirmed(ANNA, at(11, day=26)))
-        tom = book.requested(TOM, at(12))
+        anna, tom = book.confirmed(ANNA, at(11, day=26)), book.requested(TOM, at(12))
+        self.join(book, anna)
         book.now = at(22, day=23)
         changed(book.cancel(tom, TOM))
         assert self.offers(book) == []

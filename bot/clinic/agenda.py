@@ -13,7 +13,7 @@ from bot.clinic import blocks, slots, staffroom, visits
 from bot.clinic.blocks import Blocked, Span
 from bot.clinic.slots import Free
 from bot.clinic.visits import CONFIRMED, LIVE, REQUESTED, Actor, Card, Changed, Late, NotHere
-from bot.config import Clinic
+from bot.config import Clinic, Practitioner
 from bot.store.models import Audit
 from faq import dates
 
@@ -360,7 +360,10 @@ def read_block(clinic: Clinic, text: str, now: datetime, language: str) -> PlanO
     if ends_at <= now:
         return Past()
     practitioner, reason = _whose(clinic, rest)
-    sure = sure and _day_of(clinic, reason, now, language) is None
+    mentioned = _mentioned(clinic, f"{named} {reason}")
+    if practitioner is None and len(mentioned) == 1:
+        practitioner = mentioned[0]
+    sure = sure and not mentioned and _day_of(clinic, reason, now, language) is None
     return Plan(starts_at, ends_at, practitioner, reason, sure)
 
 
@@ -376,7 +379,7 @@ def read_day(clinic: Clinic, text: str, now: datetime, language: str) -> PlanOut
         return Past()
     reason = _reason(rest)
     sure = _is_certain(clinic, named, on, now) and _day_of(clinic, reason, now, language) is None
-    return Plan(starts_at, ends_at, None, reason, sure)
+    return Plan(starts_at, ends_at, None, reason, sure and not _mentioned(clinic, reason))
 
 
 def _leading_day(clinic: Clinic, text: str, now: datetime, language: str) -> tuple[str, str] | None:
@@ -433,15 +436,26 @@ def _whose(clinic: Clinic, text: str) -> tuple[str | None, str]:
     reason = _reason(text)
     words = reason.casefold().split()
     for one in clinic.practitioners:
-        name = one.name.casefold().split()
-        endings = [name, [one.id], *([part] for part in name if len(part) > 2)]
-        for ending in sorted(endings, key=len, reverse=True):
-            if words[-len(ending) :] == ending:
-                left = reason.split()[: -len(ending)]
+        for name in _names(one):
+            if words[-len(name) :] == name:
+                left = reason.split()[: -len(name)]
                 while left and left[-1].casefold() in ("for", "with", "dr", "dr.", "only"):
                     left.pop()
                 return one.id, " ".join(left)
     return None, reason
+
+
+def _mentioned(clinic: Clinic, text: str) -> list[str]:
+    """Return whose names are somewhere in the text: it may be about their time only, so it is asked."""
+    said = set(re.findall(r"[^\W_]+", text.casefold()))
+    return [one.id for one in clinic.practitioners if any(said >= set(name) for name in _names(one))]
+
+
+def _names(one: Practitioner) -> list[list[str]]:
+    """Return the ways in which a practitioner is named, longest first."""
+    name = one.name.casefold().split()
+    ways = [name, [one.id], *([part] for part in name if len(part) > 2)]
+    return sorted(ways, key=len, reverse=True)
 
 
 def _reason(text: str) -> str:

@@ -49,6 +49,8 @@ QUESTIONS = (
 )
 """The screening questions, in order; their words are in bot/wording/booking.py."""
 YES, NO, UNSURE = "yes", "no", "unsure"
+AGAIN = "again"
+"""Lets go of the answers, so that all the questions are asked once more."""
 ANYBODY = ""
 """The practitioner of a patient who does not mind."""
 PURPOSES = {
@@ -137,11 +139,13 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A form is open; `understood` where the patient's words filled some of it, `lost` what was not to be had."""
+    """A form is open; `understood` where the patient's words filled some of it, `lost` what was not to be had,
+    `replaced` the form that gave way."""
 
     form: Form
     understood: bool = False
     lost: str | None = None
+    replaced: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +241,9 @@ def begin(
     if not clinic.treatments:
         return NothingToBook()
     draft = _own(session, person.chat_id)
+    replaced = None
     if draft is not None and anew:
+        replaced = _form(session, clinic, draft, now)
         session.delete(draft)
         session.flush()
         draft = None
@@ -255,7 +261,7 @@ def begin(
     if len(clinic.treatments) == 1:
         draft.treatment = clinic.treatments[0].id
     lost = _take(session, clinic, draft, words or Words(), now)
-    return Begun(_form(session, clinic, draft, now), bool(words), lost)
+    return Begun(_form(session, clinic, draft, now), bool(words), lost, replaced)
 
 
 def begin_move(session: Session, clinic: Clinic, person: Person, visit_id: int, now: datetime) -> MoveOutcome:
@@ -269,7 +275,9 @@ def begin_move(session: Session, clinic: Clinic, person: Person, visit_id: int, 
     if visits.is_too_near(session, clinic, visit, now):
         return TooLate(visits.card(session, clinic, visit), clinic.visits.notice_hours)
     draft = _own(session, person.chat_id)
+    replaced = None
     if draft is not None and draft.visit_id != visit_id:
+        replaced = _form(session, clinic, draft, now)
         session.delete(draft)
         session.flush()
         draft = None
@@ -280,7 +288,7 @@ def begin_move(session: Session, clinic: Clinic, person: Person, visit_id: int, 
     draft.name, draft.phone = visit.name, visit.phone
     _touch(draft, now)
     _settle(session, clinic, draft, now)
-    return Begun(_form(session, clinic, draft, now))
+    return Begun(_form(session, clinic, draft, now), replaced=replaced)
 
 
 def form(session: Session, clinic: Clinic, chat_id: int, now: datetime) -> Form | None:
@@ -361,16 +369,12 @@ def go_on(session: Session, clinic: Clinic, draft_id: int, chat_id: int, now: da
 def change(
     session: Session, clinic: Clinic, draft_id: int, version: int, chat_id: int, field: str, now: datetime
 ) -> Filled | Stale | NotHere:
-    """Ask a filled field again; the answers are asked anew as a whole."""
+    """Ask a filled field again; nothing is let go of before there is another answer."""
     draft = _shown(session, clinic, draft_id, version, chat_id, now)
     if not isinstance(draft, Draft):
         return draft
     left = _step(clinic, draft)
-    if field == SCREENING:
-        draft.screening = {}
-    elif field in (FOLLOW_UP, OFFERS):
-        draft.follow_up = draft.offers = None
-    elif field in FIELDS:
+    if field in FIELDS:
         draft.asked = field
     _touch(draft, now)
     return Filled(_form(session, clinic, draft, now), left)
@@ -527,9 +531,11 @@ def _language(session: Session, clinic: Clinic, draft: Draft) -> str:
 
 
 def clean_name(text: str) -> str | None:
-    """Return a name of any script, its spaces tidied; None for what is none: too long, a link, no letter in it."""
+    """Return a name of any script, its spaces tidied; None for what is none: too long, a link, an initial."""
     tidy = " ".join(text.split())
-    if not 1 <= len(tidy) <= LONGEST_NAME or not any(unicodedata.category(char)[0] == "L" for char in tidy):
+    letters = [kind for kind in map(unicodedata.category, tidy) if kind[0] == "L"]
+    # one letter is a slip of the finger, but for scripts in which one sign is a whole name
+    if len(tidy) > LONGEST_NAME or (len(letters) < 2 and "Lo" not in letters):
         return None
     if any(unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn") for char in tidy):
         return None
@@ -574,15 +580,21 @@ def _set(session: Session, clinic: Clinic, draft: Draft, field: str, value: str,
                 return NO_PHONE
             draft.phone = number
         case "screening":
-            question, _, answer = value.partition("=")
-            if draft.consent and question in QUESTIONS and answer in (YES, NO, UNSURE):
-                draft.screening = {**draft.screening, question: answer}
+            draft.screening = _answers(draft, value)
         case "consent" | "follow_up" | "offers":
             setattr(draft, field, value == YES)
             _note_consent(session, draft, field, now, given=value == YES)
         case _:
             pass
     return None
+
+
+def _answers(draft: Draft, value: str) -> dict[str, str]:
+    """Return the answers with one more, or none of them where they are to be given again."""
+    question, _, answer = value.partition("=")
+    if draft.consent and question in QUESTIONS and answer in (YES, NO, UNSURE):
+        return {**draft.screening, question: answer}
+    return {} if value == AGAIN else draft.screening
 
 
 def _take(session: Session, clinic: Clinic, draft: Draft, words: Words, now: datetime) -> str | None:

@@ -52,9 +52,11 @@ _MANAGES = re.compile(
     r"\b(cancel(s|led|ling|ing)?|call (it |my \w+ )?off|annul\w*|withdraw|reschedul\w*|re-?book|postpone|mov(e|ing)|"
     r"shift|swap|change|push|bring (it )?forward|cry off|(can ?no?t|can'?t|won'?t|not be able to) (make|come|attend)|"
     r"my (next )?(bookings?|appointments?|appt|visits?|termin)|(when|what time|what day) (is|am|was) (my|i)|booked|"
+    r"(do|have) i (have |got )?an?y? (bookings?|appointments?|visits?)|"
     r"running (late|behind)|(minutes?|mins?) late)\b",
     re.IGNORECASE,
 )
+_CODE = re.compile(rf"\b[{visits.CODE}]{{{visits.CODE_LENGTH}}}\b", re.IGNORECASE)
 _YES_NO = frozenset(
     ["yes", "no", "y", "n", "yeah", "yep", "yup", "nope", "nah", "sure", "unsure", "maybe", "ok", "okay", "agree",
      "send", "agreed", "done", "correct", "right", "not", "i", "do", "dont", "dunno", "know", "please", "thank", "it"]
@@ -125,9 +127,9 @@ def hear(  # noqa: PLR0911  one thing said, one place that takes it
         outcome = _fill(session, clinic, form, said.text, understood, words, now)
         if outcome is not None:
             return outcome
+    if said.is_text and _is_about_own(session, clinic, person, said.text, understood, now):
+        return Listed(visits.of_patient(session, clinic, person.chat_id, now))
     if understood.route == "book" and said.is_text:
-        if _MANAGES.search(said.text):
-            return Listed(visits.of_patient(session, clinic, person.chat_id, now))
         return drafts.begin(session, clinic, person, now, words=words)
     heard = enquiries.hear(session, clinic, person, said, understood, now)
     return Answered(heard, form) if form is not None and isinstance(heard, Asked) else heard
@@ -156,6 +158,16 @@ def _fill(
             if is_short or understood.route not in ("answer", "staff"):
                 return drafts.take(session, clinic, chat_id, words, now)
     return None
+
+
+def _is_about_own(
+    session: Session, clinic: Clinic, person: Person, text: str, understood: Understood, now: datetime
+) -> bool:
+    """True where the words are about a visit that is booked, or hold its code."""
+    if understood.route == "book" and _MANAGES.search(text):
+        return True
+    codes = {code.upper() for code in _CODE.findall(text)}
+    return bool(codes) and any(card.code in codes for card in visits.of_patient(session, clinic, person.chat_id, now))
 
 
 def _is_talking(session: Session, chat_id: int) -> bool:

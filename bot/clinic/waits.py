@@ -4,7 +4,7 @@ A wish is `waiting`; while a time is on offer to it (`offered`), that time is he
 it asks staff like any move; refusing it, or not answering, passes it on to the next.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
@@ -20,15 +20,14 @@ from bot.store.models import Audit, Fact, Visit, Wait
 WAITING, OFFERED, TAKEN, CLOSED = "waiting", "offered", "taken", "closed"
 AWAKE = time(8), time(21)
 """The clinic's wall times between which somebody is offered a time."""
-LOOKED_THROUGH = 12
-"""Free times looked through for one wish: those offered before are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The patient is told when something earlier gets free."""
+    """The patient is told when something earlier gets free; `is_free_now` where something is already."""
 
     card: Card
+    is_free_now: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +65,13 @@ def join(session: Session, clinic: Clinic, visit_id: int, chat_id: int, now: dat
         wait = Wait(visit_id=visit_id, chat_id=chat_id, version=1, state=CLOSED, refused=[], since=now)
         session.add(wait)
     if wait.state in (CLOSED, TAKEN):
-        wait.state, wait.since, wait.refused = WAITING, now, []
+        wait.state, wait.since = WAITING, now
+        # what is free already the patient could have chosen: only what becomes free is news
+        wait.refused = [slots.unit(free.starts_at) for free in _earlier(session, clinic, visit, now)]
         wait.version += 1
         session.flush()
         _audit(session, wait, "wait begun", chat_id, now)
-    return Joined(visits.card(session, clinic, visit))
+    return Joined(visits.card(session, clinic, visit), is_free_now=any(_earlier(session, clinic, visit, now)))
 
 
 def leave(session: Session, clinic: Clinic, visit_id: int, chat_id: int, now: datetime) -> Left | NotHere:
@@ -161,20 +162,16 @@ def _offer(session: Session, clinic: Clinic, wait: Wait, now: datetime) -> Offer
     return None
 
 
-def _earlier(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> Sequence[Free]:
-    """Return times before the visit with the same practitioner, the earliest first."""
+def _earlier(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> Iterator[Free]:
+    """Yield the free times before the visit with the same practitioner, the earliest first."""
     treatment = clinic.treatment(visit.treatment)
     if treatment is None:
-        return []
-    last = visit.starts_at.astimezone(clinic.tz).date()
-    found: list[Free] = []
-    days = slots.free_days(session, clinic, treatment, visit.practitioner, now.astimezone(clinic.tz).date(), last, now)
-    for day in days:
-        times = slots.free_times(session, clinic, treatment, visit.practitioner, day, now)
-        found += [free for free in times if free.starts_at < visit.starts_at]
-        if len(found) >= LOOKED_THROUGH:
-            break
-    return found
+        return
+    first, last = (at.astimezone(clinic.tz).date() for at in (now, visit.starts_at))
+    for day in slots.free_days(session, clinic, treatment, visit.practitioner, first, last, now):
+        for free in slots.free_times(session, clinic, treatment, visit.practitioner, day, now):
+            if free.starts_at < visit.starts_at:
+                yield free
 
 
 def _pass(session: Session, clinic: Clinic, wait: Wait, actor: int | None, now: datetime) -> None:

@@ -465,7 +465,7 @@ class Wait(Base):
     starts_at: Mapped[datetime | None]
     """The time on offer; it is held until `due_at`."""
     refused: Mapped[list[int]] = mapped_column(JSON, default=list)
-    """Units that were offered already."""
+    """Units that were free when the wish was made, or have been offered since."""
     due_at: Mapped[datetime | None] = mapped_column(index=True)
 
 

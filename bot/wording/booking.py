@@ -101,14 +101,14 @@ def share_button(say: Speech) -> str:
     return say._("📱 Share my number")
 
 
-def ask_consent(say: Speech, clinic: Clinic) -> str:
-    """Ask for consent to the use of the answers, before the first question."""
+def ask_consent(say: Speech, clinic: Clinic, count: int) -> str:
+    """Ask for consent to the use of the answers, before the first of `count` questions."""
     return say._(
-        "<b>May we use your answers?</b> A few yes/no questions about your health come next.\n\n"
+        "<b>May we use your answers?</b> {count} short yes/no questions about your health come next.\n\n"
         "“I agree that {clinic} may use my yes/no health answers and messages here to prepare my visit and check on me "
         "afterwards. Telegram is not end-to-end encrypted here; I can use the telephone instead: {phone}. "
         "I can withdraw at any time: /privacy.”"
-    ).format(clinic=escape(clinic.name), phone=clinic.phone)
+    ).format(count=count, clinic=escape(clinic.name), phone=clinic.phone)
 
 
 def agree_button(say: Speech) -> str:
@@ -150,6 +150,19 @@ def ask_question(say: Speech, question: str, number: int, count: int) -> str:
     """Ask a screening question."""
     place = say._("Question {number} of {count}").format(number=number, count=count)
     return f"{place}\n<b>{escape(questions(say)[question])}</b>"
+
+
+def ask_to_answer_again(say: Speech, count: int) -> str:
+    """Ask before the answers are let go of, so that a slip of the finger costs nobody their work."""
+    return say._(
+        "<b>Answer the health questions again?</b> All {count} are asked once more, and your answers so far are "
+        "deleted."
+    ).format(count=count)
+
+
+def answer_again_button(say: Speech) -> str:
+    """Label the yes to answering again."""
+    return say._("Yes, ask me again")
 
 
 def yes_button(say: Speech) -> str:
@@ -282,10 +295,10 @@ def buttons_only(say: Speech) -> str:
 
 
 def name_invalid(say: Speech, *, too_long: bool) -> str:
-    """Ask again for a name."""
+    """Say, over the question, why that is no name."""
     if too_long:
-        return say._("That is too long for me. Please type just your first and last name.")
-    return say._("I could not read that as a name. Please type your first and last name.")
+        return say._("That is too long for me.")
+    return say._("I could not read that as a name.")
 
 
 def phone_invalid(say: Speech, example: str) -> str:
@@ -301,8 +314,8 @@ def phone_not_own(say: Speech) -> str:
 
 
 def phone_taken(say: Speech, number: str) -> str:
-    """Confirm the number."""
-    return say._("Thank you: {number}").format(number=telephone(number))
+    """Confirm the number, given now or before."""
+    return say._("Your number: {number}").format(number=telephone(number))
 
 
 def telephone(number: str) -> str:
@@ -349,13 +362,22 @@ def go_on_button(say: Speech) -> str:
     return say._("Go on")
 
 
-def anew_button(say: Speech) -> str:
-    """Label beginning again."""
-    return say._("Start again")
+def anew_button(say: Speech, *, moves: bool) -> str:
+    """Label beginning again; where a visit was being moved, that is another one."""
+    return say._("Book another visit") if moves else say._("Start again")
 
 
-def dropped(say: Speech) -> str:
-    """Confirm that the form is gone."""
+def begun_again(say: Speech) -> str:
+    """Confirm that the form before is gone, when the keyboard for the number goes away with it."""
+    return say._("What you had entered before is deleted.")
+
+
+def dropped(say: Speech, moves: str | None) -> str:
+    """Confirm that the form is gone; where it was to move the visit of the code `moves`, that is as it was."""
+    if moves is not None:
+        return say._("I have stopped, and nothing was sent. Visit {code} is as it was: /bookings shows it.").format(
+            code=moves
+        )
     return say._("I have stopped, and nothing was sent. What you entered is deleted. /book begins again.")
 
 
@@ -378,11 +400,19 @@ def went_on(say: Speech) -> str:
 
 
 def sent(
-    say: Speech, clinic: Clinic, what: str, code: str, until: datetime, opens: datetime | None, now: datetime
+    say: Speech,
+    clinic: Clinic,
+    what: str,
+    code: str,
+    until: datetime,
+    opens: datetime | None,
+    now: datetime,
+    *,
+    kept: str | None,
 ) -> str:
     """Confirm that the request is with the clinic, with its code, and say what happens next and by when.
 
-    `opens` is when the clinic opens next, where it is closed.
+    `opens` is when the clinic opens next, where it is closed; `kept` is the time that a visit stays on until then.
     """
     parts = [
         say._("✅ <b>Your request is with the clinic.</b>") + f"\n{what}",
@@ -393,6 +423,8 @@ def sent(
     )
     if opens is not None:
         hold = f"{_opening(say, opens, now)} {hold}"
+    if kept is not None:
+        hold = f"{hold} {say._('Until then your visit stays on {when}.').format(when=kept)}"
     before = say._("If you need anything before that, call {phone}. Your visits: /bookings")
     return "\n\n".join((*parts, hold, before.format(phone=clinic.phone)))
 
@@ -533,9 +565,10 @@ def not_earlier_button(say: Speech) -> str:
     return say._("Stop telling me about earlier times")
 
 
-def earlier_noted(say: Speech) -> str:
-    """Confirm, in at most 200 characters, the wish for an earlier time."""
-    return say._("I shall write to you when something earlier gets free.")
+def earlier_noted(say: Speech, *, is_free_now: bool) -> str:
+    """Confirm, in at most 200 characters, the wish for an earlier time; some may be free already."""
+    noted = say._("I shall write to you when something earlier gets free.")
+    return f"{say._('Earlier times are free right now: tap Move to see them.')} {noted}" if is_free_now else noted
 
 
 def earlier_ended(say: Speech) -> str:

@@ -526,7 +526,7 @@ async def wait_for_earlier(story: Story) -> Card:
 async def test_an_earlier_time_is_offered_and_taken(story: Story) -> None:
     card = await wait_for_earlier(story)
     assert chat(story, story.anna.id, 2) == [
-        "Mesobot: An earlier time is free: Monday, 23 November, 14:00–14:45 with Dr Maya Hart\n\n"
+        "Mesobot: An earlier time is free: Friday, 27 November, 09:15–10:00 with Dr Maya Hart\n\n"
         "Your appointment now: Monday, 30 November, 10:00–10:45 with Dr Maya Hart\n\n"
         "It is held for you until Monday, 23 November, 11:16.",
         "  [Take it] [No, thanks]",
@@ -539,11 +539,11 @@ async def test_an_earlier_time_is_offered_and_taken(story: Story) -> None:
     assert other.answer["text"] == "This time is not held for you any more."
     await story.tap(story.anna, "Take it")
     assert story.message(story.anna.id, message)["text"].startswith(
-        "The clinic has been asked to move your appointment to this time. The answer comes here.\nMonday, 23 November"
+        "The clinic has been asked to move your appointment to this time. The answer comes here.\nFriday, 27 November"
     )
     assert newest(story)["text"].startswith(f"🗓 Move of {card.code} · Anna Nowak")
     await press(story, "Confirm")
-    assert (await look(story, card)).starts_at == datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+    assert (await look(story, card)).starts_at == datetime(2026, 11, 27, 9, 15, tzinfo=UTC)
 
 
 async def test_an_earlier_time_that_is_refused_goes_to_somebody_else(story: Story) -> None:
@@ -727,7 +727,10 @@ async def test_what_could_mean_another_time_is_shown_before_it_is_done(story: St
         ("13-15 tomorrow team", "2026-11-24 13:00-15:00 team"),
         ("thu 13–15 lunch with Elif", "2026-11-26 13:00-15:00 lunch @ozan"),
         ("tomorrow 13-15 Dr Maya Hart", "2026-11-24 13:00-15:00  @hart"),
-        ("tomorrow 13-15 hart to hart talk", "2026-11-24 13:00-15:00 hart to hart talk"),
+        ("tomorrow 13-15 hart to hart talk", "2026-11-24 13:00-15:00 hart to hart talk @hart ?"),
+        ("tomorrow 13-15 Dr Hart call", "2026-11-24 13:00-15:00 Dr Hart call @hart ?"),  # not everybody's unasked
+        ("Elif tomorrow 13-15 dentist", "2026-11-24 13:00-15:00 dentist @ozan ?"),
+        ("tomorrow 13-15 Hart and Elif, talk", "2026-11-24 13:00-15:00 Hart and Elif, talk ?"),
         ("2026-07-03 9-12", "no day"),
         ("mon 9-10", "2026-11-30 09:00-10:00  ?"),  # today is one
         ("today 9-5", "2026-11-23 09:00-17:00  ?"),
