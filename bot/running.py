@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import gc
 import signal
 import socket
 from collections.abc import Iterable
@@ -49,7 +50,10 @@ async def run(settings: Settings, clinic: Clinic, *, stop_on: Iterable[signal.Si
 
 
 def _give_back_memory() -> None:
-    """Return to the system what only the start needed; glibc would keep it. Other systems need no such call."""
+    """Return to the system what only the start needed, which glibc would keep, and what stays out of the collector's
+    way: looking through it all again would hold everything up for a tenth of a second."""
+    gc.collect()
+    gc.freeze()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 

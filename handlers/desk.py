@@ -40,6 +40,8 @@ class Owed:
     source: str | None = None
     language: str | None = None
     """The reader's language, where it is not that of the person who acted."""
+    valid_until: datetime | None = None
+    """After that it is not to be sent any more."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class Desk:
                 language=owed.language or say.language,
                 subject=owed.subject,
                 source=owed.source,
+                valid_until=owed.valid_until,
             )
         return outcome
 

@@ -120,7 +120,8 @@ def drawn(desk: Desk, due: Due) -> Owed:
     parts = words.BETWEEN.join(_text(desk, say, part) for part in due.parts)
     text = f"{words.first_line(say, desk.clinic)}\n\n{parts}"
     rows = (*_answers(desk, say, due.parts), (Button(words.stop_button(say), f"{STOP}:{due.parts[0].id}"),))
-    return Owed(Message(due.chat_id, text, rows, Kind(due.kind)), due.subject, language=due.language)
+    message = Message(due.chat_id, text, rows, Kind(due.kind))
+    return Owed(message, due.subject, language=due.language, valid_until=due.until)
 
 
 def _text(desk: Desk, say: Speech, part: Part) -> str:

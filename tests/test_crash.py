@@ -1,5 +1,7 @@
 """The program is killed again and again while it has work: nothing is lost, and nothing is done or said twice unmarked.
 
+Follow-ups come due meanwhile: each is sent once, or settled with the reason why not, or on staff's call list.
+
 CRASH_TEST_KILLS says how often (20 if it is not set), CRASH_TEST_SEED which bad luck.
 """
 
@@ -11,7 +13,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,7 +21,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from bot.clinic import consents, plans
+from bot.clinic.plans import PLANNED, SENT, SKIPPED, STALE
 from bot.clock import SystemClock
+from bot.config import Clinic, load_clinic
 from bot.delivery import outbox
 from bot.delivery.markup import parse
 from bot.delivery.messages import Kind, Message
@@ -27,7 +32,8 @@ from bot.sandbox.server import SandboxServer
 from bot.sandbox.telegram import Call, Telegram
 from bot.sandbox.world import User
 from bot.store.database import Database, parse_url
-from bot.store.models import Enquiry, Incoming, Outgoing, Question
+from bot.store.models import Call as Telephone
+from bot.store.models import Consent, Enquiry, FollowUp, Incoming, Outgoing, Patient, Question, Visit
 from tests.story import TOKEN
 
 KILLS = int(os.environ.get("CRASH_TEST_KILLS", "20"))
@@ -41,8 +47,14 @@ ROUND = 60
 ENOUGH = 200
 """What may wait before people write less: the last life has to do all that is left."""
 
+EAGER = "import bot.app, tests.quick; bot.app.ROUND_SECONDS = 0.01; tests.quick._nursery()"
+"""A nursery whose programs look often what is due: they do not live long."""
+
+A_LIFE = 0.7
+"""Seconds, about: follow-ups come due for as long as programs are killed."""
+
 Key = tuple[int, str]
-"""What tells a message from all others: its chat, and the number of its question or else its words."""
+"""What tells a message from all others: its chat, and the number of its question or follow-up, or else its words."""
 
 
 class Nursery:
@@ -80,7 +92,7 @@ async def nursery(folder: Path, environment: dict[str, str]) -> AsyncIterator[Nu
     with (folder / "stderr").open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "tests.quick"),
+            *("-c", EAGER),
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", **environment},
             stdin=asyncio.subprocess.PIPE,
@@ -137,6 +149,40 @@ def schedule(session: Session, people: list[User], now: datetime) -> None:
             row.params = {**row.params, "text": f"scheduled message {row.id}"}
 
 
+def treat(session: Session, clinic: Clinic, people: list[User], luck: Random, now: datetime) -> None:
+    """Let everybody have had a visit, and have another one: while programs are killed, follow-ups of both come due."""
+    span = KILLS * A_LIFE
+    for number, user in enumerate(people):
+        session.add(Patient(chat_id=user.id, first_name=user.first_name, language="en", started_at=now))
+        for purpose in (consents.FOLLOW_UP, consents.OFFERS):
+            session.add(Consent(chat_id=user.id, purpose=purpose, given=True, version=consents.VERSION, at=now))
+        soon = now + timedelta(hours=2, seconds=luck.random() * span)
+        if number % 2:  # the others have nothing before them, so that they are offered something
+            session.add(coming := _visit(user, soon, "confirmed", now))
+            session.flush()
+            plans.plan(session, clinic, coming, now)
+        session.add(over := _visit(user, now - timedelta(days=200), "completed", now))
+        session.flush()
+        for place in range(KILLS // 4 + 1):
+            due = now + timedelta(seconds=luck.random() * span)
+            lasts = timedelta(seconds=luck.choice((0.01, 3600, 3600, 3600)))
+            session.add(
+                FollowUp(
+                    key=f"{user.id}:{place}", visit_id=over.id, chat_id=user.id, step="own",
+                    kind=luck.choice(("visit", "care", "care", "offer")), anchor_at=now, planned_for=due, due_at=due,
+                    valid_until=due + lasts, state=PLANNED, text=f"step {user.id} {place}.", author="Maya",
+                )
+            )  # fmt: skip
+
+
+def _visit(user: User, start: datetime, status: str, now: datetime) -> Visit:
+    return Visit(
+        code=f"{status[:3]}{user.id % 10**5}", chat_id=user.id, name=user.first_name, phone="+442079460000",
+        treatment="face", practitioner="hart", status=status, starts_at=start, ends_at=start + timedelta(minutes=45),
+        created_at=now, requested_at=now,
+    )  # fmt: skip
+
+
 @dataclass
 class Tally:
     """What became of everything."""
@@ -158,7 +204,7 @@ class Tally:
 def key_of(chat_id: int, shown: str, markup: dict[str, Any]) -> Key:
     """Return what tells a message from all others."""
     buttons = [button.get("callback_data", "") for row in markup.get("inline_keyboard", []) for button in row]
-    return chat_id, next((data for data in buttons if data.startswith("ask:")), shown.removeprefix(AGAIN))
+    return chat_id, next((data for data in buttons if data.startswith(("ask:", "stop:"))), shown.removeprefix(AGAIN))
 
 
 def tally(telegram: Telegram, rows: list[Outgoing]) -> Tally:
@@ -204,7 +250,7 @@ def tally(telegram: Telegram, rows: list[Outgoing]) -> Tally:
 
 def _is_page(key: Key) -> bool:
     """True for what may be said more than once: the welcome, and the page that a tap turned it into."""
-    return not key[1].startswith(("ask:", "scheduled", "Question from", "I have passed"))
+    return not key[1].startswith(("ask:", "stop:", "scheduled", "Question from", "I have passed"))
 
 
 def backlog(telegram: Telegram, database: Database) -> int:
@@ -215,6 +261,48 @@ def backlog(telegram: Telegram, database: Database) -> int:
         return waiting + (session.scalar(select(func.count()).where(Incoming.state == "new")) or 0)
 
     return telegram.unconfirmed + database.read_now(count)
+
+
+def planned(database: Database) -> int:
+    """Return how many follow-ups are still to come due or to be settled."""
+    return database.read_now(lambda session: session.scalar(select(func.count()).where(FollowUp.state == PLANNED)) or 0)
+
+
+def uncalled(session: Session) -> bool:
+    """True while a follow-up of which nobody knows whether it arrived is in no line of the call list."""
+    lines = set(session.scalars(select(Telephone.key)))
+    repeats = {row.repeats: row.state for row in session.scalars(select(Outgoing).where(Outgoing.repeats.is_not(None)))}
+    unknown = select(Outgoing).where(Outgoing.state == "unknown", Outgoing.subject.startswith("followup:"))
+    return any(
+        row.subject not in lines
+        for row in session.scalars(unknown.where(Outgoing.repeats.is_(None)))
+        if repeats.get(row.id, "unknown") == "unknown"
+    )
+
+
+def unaccounted(telegram: Telegram, steps: list[FollowUp], rows: list[Outgoing], called: set[str]) -> list[str]:
+    """Return the follow-ups that were neither said, nor settled with a reason, nor put on the call list."""
+    finals: dict[str, str] = {}
+    for row in sorted(rows, key=lambda row: row.repeats is not None):
+        if row.subject is not None:
+            finals[row.subject] = row.state  # a repeat's counts
+    lost = []
+    for step in steps:
+        head = f"followup:{step.sent_with}"
+        words = step.text or "See you at"
+        shown = any(words in message.get("text", "") for message in telegram.history(step.chat_id or 0))
+        match step.state, finals.get(head):
+            case ("sent", "sent"):
+                fine = shown
+            case ("sent", "unknown"):
+                fine = head in called
+            case ("stale" | "skipped", _):
+                fine = step.reason is not None and not shown
+            case _:
+                fine = False
+        if not fine:
+            lost.append(f"{step.key} {step.state} {finals.get(head)} {shown}")
+    return lost
 
 
 def killer(lives: Nursery, calls: int, delay: float) -> Callable[[Call], None]:
@@ -235,6 +323,14 @@ def killer(lives: Nursery, calls: int, delay: float) -> Callable[[Call], None]:
     return on_call
 
 
+def around_the_clock(folder: Path) -> Path:
+    """Write the sample clinic without quiet hours, since the test may run at any hour."""
+    sample = (ROOT / "bot" / "clinic.sample.toml").read_text(encoding="utf-8")
+    file = folder / "clinic.toml"
+    file.write_text(f"{sample}\n[followups]\nquiet_from = 00:00:00\nquiet_until = 00:00:00\n", encoding="utf-8")
+    return file
+
+
 async def test_nothing_is_lost_and_nothing_is_doubled(database_file: Path, tmp_path: Path) -> None:
     luck = Random(SEED)  # noqa: S311  bad luck that can be repeated, nothing secret
     telegram = Telegram(TOKEN, SystemClock(), record_calls=False)
@@ -244,6 +340,10 @@ async def test_nothing_is_lost_and_nothing_is_doubled(database_file: Path, tmp_p
         user.started = True
     database = Database(parse_url(f"sqlite:///{database_file}"))
     await database.transaction(lambda session: schedule(session, crowd.people, datetime.now(UTC)))
+    around = around_the_clock(tmp_path)
+    await database.transaction(
+        lambda session: treat(session, load_clinic(around), crowd.people, luck, datetime.now(UTC))
+    )
     busy = 0
     async with SandboxServer(telegram) as server:
         environment = {
@@ -251,6 +351,7 @@ async def test_nothing_is_lost_and_nothing_is_doubled(database_file: Path, tmp_p
             "MESOBOT_API_URL": server.url,
             "MESOBOT_DATABASE_URL": f"sqlite:///{database_file}",
             "MESOBOT_STAFF_CHAT": str(group.id),
+            "MESOBOT_CLINIC": str(around),
             "MESOBOT_SEND_RATE": "1000",
             "MESOBOT_LOG_LEVEL": "WARNING",
         }
@@ -263,25 +364,35 @@ async def test_nothing_is_lost_and_nothing_is_doubled(database_file: Path, tmp_p
                 await lives.begin()
                 assert await lives.ended() == -signal.SIGKILL
                 busy += backlog(telegram, database) > 0
+            made = database.read_now(lambda session: session.scalar(select(func.count(FollowUp.sent_with.distinct()))))
             telegram.on_call = None
             await lives.begin()
             async with asyncio.timeout(120):
-                while backlog(telegram, database):  # noqa: ASYNC110  another process does it, and tells nobody
+                while backlog(telegram, database) or planned(database):  # noqa: ASYNC110  another process does it
+                    await asyncio.sleep(0.05)
+            lives.end(signal.SIGTERM)
+            assert await lives.ended() == 0
+            await crowd.act(1)
+            await lives.begin()  # it looks once a minute whom messages did not reach, and when it begins
+            async with asyncio.timeout(60):
+                while backlog(telegram, database) or database.read_now(uncalled):  # noqa: ASYNC110  likewise
                     await asyncio.sleep(0.05)
             lives.end(signal.SIGTERM)
             assert await lives.ended() == 0
     errors = (tmp_path / "stderr").read_text()
     assert "Traceback" not in errors
 
-    def look(session: Session) -> tuple[list[Outgoing], list[str], int, list[str]]:
+    def look(session: Session) -> tuple[list[Outgoing], list[FollowUp], set[str], list[str], int, list[str]]:
         return (
             list(session.scalars(select(Outgoing).order_by(Outgoing.id))),
+            list(session.scalars(select(FollowUp).order_by(FollowUp.id))),
+            set(session.scalars(select(Telephone.key))),
             list(session.scalars(select(Question.text).order_by(Question.id))),
             session.scalar(select(func.count()).select_from(Enquiry)) or 0,
             list(session.scalars(select(Incoming.state))),
         )
 
-    rows, asked, enquiries, updates = database.read_now(look)
+    rows, steps, called, asked, enquiries, updates = database.read_now(look)
     database.close()
     found = tally(telegram, rows)
     print(  # noqa: T201  what a longer run by hand is for
@@ -289,7 +400,17 @@ async def test_nothing_is_lost_and_nothing_is_doubled(database_file: Path, tmp_p
         f"{found.repeats} repeats (marked), {found.uncertain} uncertain ({found.uncertain_shown} arrived); "
         f"doubled {len(found.doubled)}, missing {len(found.missing)}, out of order {len(found.out_of_order)}"
     )
+    states = Counter(step.state for step in steps)
+    heads = [row.subject for row in rows if row.repeats is None and (row.subject or "").startswith("followup:")]
+    lost = unaccounted(telegram, steps, rows, called)
+    print(  # noqa: T201  likewise
+        f"{len(steps)} follow-ups {dict(states)} in {len(heads)} messages, {made} of them made by programs that "
+        f"were killed, {len(called)} calls, unaccounted {len(lost)}"
+    )
     assert busy >= KILLS * 0.9
+    assert lost == []
+    assert len(heads) == len(set(heads)), "what is due is made a message once"
+    assert states.keys() == {SENT, STALE, SKIPPED}
     assert Counter(updates) == {"done": telegram.feed._last_id - 100_000_000}, "every update is kept, and handled"
     assert sorted(asked) == sorted(crowd.asked), "every question is kept once"
     assert enquiries == len(crowd.passed_on), "every question passed on is passed on once"

@@ -93,7 +93,7 @@ class Diary:
 
     def until(self, end: datetime) -> list[tuple[datetime, list[str]]]:
         """Let time pass to `end`, from one due step to the next; return what was sent when."""
-        sent = []
+        sent: list[tuple[datetime, list[str]]] = []
         while True:
             due = self.run(followups.next_due)
             if due is None or due > end:

@@ -3,23 +3,30 @@
 What is not sent keeps the reason why. Somebody who cannot be reached becomes a line in staff's call list.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import String, cast, exists, func, literal, select, update
+from sqlalchemy import Select, String, cast, exists, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from bot.clinic import consents, patients, plans, slots, timing, visits
+from bot.clinic import consents, patients, plans, slots, staffroom, timing, visits
 from bot.clinic.plans import CANCELLED, FROZEN, PLANNED, REFUSED, SENT, SKIPPED, STALE
 from bot.clinic.slots import Free
+from bot.clinic.timing import Quiet
 from bot.config import Clinic
+from bot.delivery.messages import Kind
 from bot.programme import Step
-from bot.store.models import Call, FollowUp, Outgoing, Patient, Visit
+from bot.store.models import Call, Consent, Course, Fact, FollowUp, Outgoing, Patient, Visit
 
 SUBJECT = "followup"
 A_ROUND = 25
 """Steps looked at in one transaction."""
+MOST_WAITING = 250
+"""Messages of the programme that may wait to be sent, ten seconds' worth: what is asked of a step should still be so
+when it goes."""
 TIMES = 3
 """Free times offered with the next session."""
 LOOK_BACK = timedelta(days=7)
@@ -48,6 +55,8 @@ class Due:
     language: str
     kind: str
     parts: Sequence[Part]
+    until: datetime | None = None
+    """After that it is not to be sent any more: a part of it has passed its time, or the night has begun."""
 
     @property
     def subject(self) -> str:
@@ -57,17 +66,23 @@ class Due:
 
 def make_rounds(session: Session, clinic: Clinic, now: datetime) -> tuple[list[Due], bool]:
     """Settle what is due, at most for `A_ROUND` steps; return the messages, and whether more is due."""
+    if _is_much_waiting(session):
+        return [], False  # the next round goes on
     due = select(FollowUp).where(FollowUp.state == PLANNED, FollowUp.due_at <= now)
     first = session.scalars(
         due.order_by(FollowUp.due_at, FollowUp.id).limit(A_ROUND).with_for_update(skip_locked=True)
     ).all()
+    if not first:
+        return [], False
     chats = {row.chat_id for row in first if row.chat_id is not None}
     # all that is due to one patient is looked at together, so that it can be one message
     rows = {row.id: row for row in (*first, *session.scalars(due.where(FollowUp.chat_id.in_(chats))))}
     by_chat: dict[int | None, list[FollowUp]] = {}
     for row in sorted(rows.values(), key=lambda row: (_ORDER[row.kind], row.planned_for, row.id)):
         by_chat.setdefault(row.chat_id, []).append(row)
-    found = [_for_chat(session, clinic, chat_id, mine, now) for chat_id, mine in by_chat.items()]
+    this = _Round(session, clinic, rows.values(), chats, now)
+    with session.no_autoflush:  # nothing that is read for one patient was written for another
+        found = [this.settle(chat_id, mine) for chat_id, mine in by_chat.items()]
     return [one for one in found if one is not None], len(first) == A_ROUND
 
 
@@ -99,80 +114,216 @@ def call_off_offers(session: Session, chat_id: int, reason: str) -> None:
 def note_undelivered(session: Session, now: datetime) -> list[Call]:
     """Put those whom a message did not reach, or may not have reached, on the call list; returns the new lines."""
     repeat = Outgoing.__table__.alias("repeat")
-    arrived = exists().where(repeat.c.repeats == Outgoing.id, repeat.c.state.in_(("sent", "pending", "sending")))
-    lost = (
-        select(FollowUp, Outgoing.state)
-        .join(
-            Outgoing,
-            (Outgoing.chat_id == FollowUp.chat_id)
-            & (Outgoing.subject == literal(f"{SUBJECT}:") + cast(FollowUp.sent_with, String)),
-        )
-        .where(FollowUp.state == SENT, FollowUp.sent_at > now - LOOK_BACK, FollowUp.id == FollowUp.sent_with)
-        .where(Outgoing.state.in_(("failed", "parked", "unknown")), ~arrived)
+    arrived = exists().where(
+        repeat.c.chat_id == Outgoing.chat_id,
+        repeat.c.repeats == Outgoing.id,
+        repeat.c.state.in_(("sent", "pending", "sending")),
+    )
+    noted = exists().where(Call.key == literal(f"{SUBJECT}:") + cast(FollowUp.id, String))
+    lost = _in_outbox(FollowUp, Outgoing.state, now=now).where(
+        Outgoing.state.in_(("failed", "parked", "unknown")), ~arrived, ~noted
     )
     whys = {"failed": "refused", "parked": "blocked", "unknown": "uncertain"}
     found = [_call(session, row, whys[state], now) for row, state in session.execute(lost)]
     return [one for one in found if one is not None]
 
 
-# --- one patient
+def take_back(session: Session, now: datetime) -> None:
+    """Plan again what the outbox could not send before `Due.until`: it is asked anew whether it still holds."""
+    newer = Outgoing.__table__.alias("newer")
+    since = exists().where(
+        newer.c.chat_id == Outgoing.chat_id, newer.c.subject == Outgoing.subject, newer.c.id > Outgoing.id
+    )
+    unsent = _in_outbox(FollowUp.id, FollowUp.chat_id, now=now).where(
+        Outgoing.state == "stale", Outgoing.repeats.is_(None), ~since
+    )
+    if found := session.execute(unsent).all():
+        mine = update(FollowUp).where(
+            FollowUp.chat_id.in_({row.chat_id for row in found}),
+            FollowUp.state == SENT,
+            FollowUp.sent_with.in_([row.id for row in found]),
+        )
+        session.execute(mine.values(state=PLANNED, due_at=now, sent_at=None, sent_with=None))
 
 
-def _for_chat(
-    session: Session, clinic: Clinic, chat_id: int | None, rows: Sequence[FollowUp], now: datetime
-) -> Due | None:
-    going = [row for row in rows if _still_holds(session, clinic, row, now)]
-    if not going or chat_id is None:
-        return None
-    going = _without_older_reminders(going)
-    patient = session.get_one(Patient, chat_id)
-    going = [row for row in going if _may_go_now(session, clinic, patient, row, now)]
-    if not going:
-        return None
-    if going[0].kind != "offer":  # nothing is promoted in a message about somebody's health
+def _in_outbox(*what: Any, now: datetime) -> Select[Any]:
+    """Return a query of follow-ups of the last days, and of what became of the message that each heads."""
+    subject = literal(f"{SUBJECT}:") + cast(FollowUp.sent_with, String)
+    return (
+        select(*what)
+        .join(Outgoing, (Outgoing.chat_id == FollowUp.chat_id) & (Outgoing.subject == subject))
+        .where(FollowUp.state == SENT, FollowUp.sent_at > now - LOOK_BACK, FollowUp.id == FollowUp.sent_with)
+    )
+
+
+# --- one round
+
+
+class _Round:
+    """One look at what is due. What it takes to decide is read for all patients at once: in a backlog, reading it for
+    each would keep everybody who writes waiting."""
+
+    def __init__(
+        self, session: Session, clinic: Clinic, rows: Iterable[FollowUp], chats: Collection[int], now: datetime
+    ) -> None:
+        self._session = session
+        self._clinic = clinic
+        self._now = now
+        self._programmes: dict[str, dict[str, Step]] = {}
+        self._free: dict[_Gap, list[Free]] = {}
+        of_rows = select(Visit).where(Visit.id.in_({row.visit_id for row in rows if row.visit_id is not None}))
+        self._visits = {visit.id: visit for visit in session.scalars(of_rows)}
+        self._patients = {
+            one.chat_id: one for one in session.scalars(select(Patient).where(Patient.chat_id.in_(chats)))
+        }
+        in_courses = {visit.course_id for visit in self._visits.values() if visit.course_id is not None}
+        # held, so that the session has at hand what is asked of it by key
+        self._held = (
+            session.get(Fact, staffroom.STAFF_CHAT),
+            session.scalars(select(Course).where(Course.id.in_(in_courses))).all(),
+        )
+        self._consents = _newest_consents(session, chats)
+        live = (Visit.chat_id.in_(chats), Visit.status.in_(visits.LIVE), Visit.ends_at > now)
+        self._booked = set(session.scalars(select(Visit.chat_id).where(*live)))
+        self._had_one_today = self._who_had_one_today(chats)
+
+    def settle(self, chat_id: int | None, rows: Sequence[FollowUp]) -> Due | None:
+        """Settle what is due to one patient; return the message, if there is to be one."""
+        going = [row for row in rows if self._still_holds(row)]
+        if not going or chat_id is None:
+            return None
+        patient = self._patients[chat_id]
+        going = [row for row in _without_older_reminders(going) if self._may_go_now(patient, row)]
+        if not going:
+            return None
+        if going[0].kind != "offer":  # nothing is promoted in a message about somebody's health
+            for row in going:
+                if row.kind == "offer":
+                    self._wait(row, self._tomorrow(row))
+            going = [row for row in going if row.kind != "offer"]
         for row in going:
-            if row.kind == "offer":
-                _wait(clinic, row, _tomorrow(clinic, row, now))
-        going = [row for row in going if row.kind != "offer"]
-    for row in going:
-        row.state, row.sent_at, row.sent_with = SENT, now, going[0].id
-    parts = [_part(session, clinic, row, now) for row in going]
-    return Due(chat_id, patient.language, going[0].kind, parts)
+            row.state, row.sent_at, row.sent_with = SENT, self._now, going[0].id
+        until = [row.valid_until for row in going]
+        if (night := _nightfall(self._now, plans.quiet(self._clinic, patient), self._clinic.tz)) is not None:
+            until.append(night)
+        return Due(chat_id, patient.language, going[0].kind, [self._part(row) for row in going], min(until))
+
+    def _still_holds(self, row: FollowUp) -> bool:
+        """Ask of a step whether it is still to be said; if not, settle it with the reason."""
+        visit = self._visit(row)
+        patient = self._patients.get(row.chat_id) if row.chat_id is not None else None
+        state, reason = PLANNED, None
+        if visit is None:
+            state, reason = CANCELLED, "no visit"
+        elif row.text is None and row.step not in self._steps(visit):
+            state, reason = CANCELLED, "not in the programme"
+        elif self._now > row.valid_until:
+            state, reason = STALE, "too late"
+        elif patient is None:
+            state, reason = REFUSED, "never joined"
+        elif patient.unreachable_since is not None:
+            state, reason = REFUSED, "blocked"
+        elif patient.problem_at is not None or patient.paused_at is not None:
+            state, reason = FROZEN, None
+        elif not self._is_wanted(row, patient.chat_id):
+            state, reason = SKIPPED, "not wanted"
+        elif row.kind == "offer" and patient.chat_id in self._booked:
+            state, reason = SKIPPED, "booked again"
+        row.state, row.reason = state, reason
+        if state == REFUSED and reason is not None:
+            _call(self._session, row, reason, self._now)
+        return state == PLANNED
+
+    def _is_wanted(self, row: FollowUp, chat_id: int) -> bool:
+        """True where the patient agreed to this kind; reminders of a visit need only not to have been refused."""
+        if row.kind == "visit":
+            return self._consents.get((chat_id, consents.REMINDERS), True)
+        purpose = consents.OFFERS if row.kind == "offer" else consents.FOLLOW_UP
+        return self._consents.get((chat_id, purpose), False)
+
+    def _may_go_now(self, patient: Patient, row: FollowUp) -> bool:
+        """True unless it is night, the day's message has been sent, or something worse is going on; then it waits."""
+        clinic, now = self._clinic, self._now
+        goes_at = timing.polite(now, row.valid_until, plans.quiet(clinic, patient), clinic.tz, str(patient.chat_id))
+        if goes_at < now:  # it ought to have gone before the night began
+            row.state, row.reason = STALE, "quiet hours"
+            return False
+        if goes_at > now:
+            self._wait(row, goes_at)
+            return False
+        if row.kind == "offer" and patients.was_flagged(self._session, patient.chat_id, now):
+            self._wait(row, self._tomorrow(row))
+            return False
+        if row.kind != "visit" and self._is_daily(row, self._visit(row)) and patient.chat_id in self._had_one_today:
+            self._wait(row, self._tomorrow(row))
+            return False
+        return True
+
+    def _wait(self, row: FollowUp, until: datetime) -> None:
+        if until > row.valid_until:
+            row.state, row.reason = SKIPPED, "one a day"
+        else:
+            row.due_at = until
+
+    def _tomorrow(self, row: FollowUp) -> datetime:
+        zone = self._clinic.tz
+        day = self._now.astimezone(zone).date() + timedelta(days=1)
+        return timing.instant(day, row.planned_for.astimezone(zone).time(), zone)
+
+    def _who_had_one_today(self, chats: Collection[int]) -> set[int | None]:
+        midnight = timing.instant(self._now.astimezone(self._clinic.tz).date(), time(0), self._clinic.tz)
+        sent = select(FollowUp, Visit).outerjoin(Visit, Visit.id == FollowUp.visit_id)
+        today = (FollowUp.chat_id.in_(chats), FollowUp.state == SENT, FollowUp.sent_at >= midnight)
+        return {row.chat_id for row, visit in self._session.execute(sent.where(*today)) if self._is_daily(row, visit)}
+
+    def _is_daily(self, row: FollowUp, visit: Visit | None) -> bool:
+        step = self._steps(visit).get(row.step) if visit is not None and row.text is None else None
+        return step.daily if step is not None else row.text is None
+
+    def _part(self, row: FollowUp) -> Part:
+        visit = self._visits[row.visit_id or 0]
+        step = self._steps(visit)[row.step] if row.text is None else None
+        free = self._times(visit) if step is not None and "times" in step.buttons else ()
+        return Part(row.id, step, visits.card(self._session, self._clinic, visit), free, row.text)
+
+    def _times(self, visit: Visit) -> Sequence[Free]:
+        """Return times for the next session, looked for once where it is the same for several patients."""
+        gap = _gap(self._session, self._clinic, visit, self._now)
+        if gap is None:
+            return ()
+        if gap not in self._free:
+            self._free[gap] = _times_in(self._session, self._clinic, gap, self._now)
+        return self._free[gap]
+
+    def _visit(self, row: FollowUp) -> Visit | None:
+        return self._visits.get(row.visit_id) if row.visit_id is not None else None
+
+    def _steps(self, visit: Visit) -> dict[str, Step]:
+        if visit.treatment not in self._programmes:
+            self._programmes[visit.treatment] = plans.steps_of(self._clinic, visit)
+        return self._programmes[visit.treatment]
 
 
-def _still_holds(session: Session, clinic: Clinic, row: FollowUp, now: datetime) -> bool:
-    """Ask of a step whether it is still to be said; if not, settle it with the reason."""
-    visit = session.get(Visit, row.visit_id) if row.visit_id is not None else None
-    patient = session.get(Patient, row.chat_id) if row.chat_id is not None else None
-    state, reason = PLANNED, None
-    if visit is None:
-        state, reason = CANCELLED, "no visit"
-    elif row.text is None and row.step not in plans.steps_of(clinic, visit):
-        state, reason = CANCELLED, "not in the programme"
-    elif now > row.valid_until:
-        state, reason = STALE, "too late"
-    elif patient is None:
-        state, reason = REFUSED, "never joined"
-    elif patient.unreachable_since is not None:
-        state, reason = REFUSED, "blocked"
-    elif patient.problem_at is not None or patient.paused_at is not None:
-        state, reason = FROZEN, None
-    elif not _is_wanted(session, row, patient.chat_id):
-        state, reason = SKIPPED, "not wanted"
-    elif row.kind == "offer" and visits.count_open(session, patient.chat_id, now):
-        state, reason = SKIPPED, "booked again"
-    row.state, row.reason = state, reason
-    if state == REFUSED and reason is not None:
-        _call(session, row, reason, now)
-    return state == PLANNED
+def _is_much_waiting(session: Session) -> bool:
+    """True while messages wait to be sent as when Telegram is not to be reached."""
+    waiting = select(Outgoing.id).where(Outgoing.state == "pending", Outgoing.urgency == Kind.CARE.urgency)
+    return len(session.scalars(waiting.limit(MOST_WAITING)).all()) == MOST_WAITING
 
 
-def _is_wanted(session: Session, row: FollowUp, chat_id: int) -> bool:
-    """True where the patient agreed to this kind; reminders of a visit need only not to have been refused."""
-    if row.kind == "visit":
-        return consents.given(session, chat_id, consents.REMINDERS) is not False
-    purpose = consents.OFFERS if row.kind == "offer" else consents.FOLLOW_UP
-    return consents.given(session, chat_id, purpose) is True
+def _newest_consents(session: Session, chats: Collection[int]) -> dict[tuple[int, str], bool]:
+    """Return what each patient said last, by chat and purpose."""
+    newest = select(func.max(Consent.id)).where(Consent.chat_id.in_(chats)).group_by(Consent.chat_id, Consent.purpose)
+    found = select(Consent.chat_id, Consent.purpose, Consent.given).where(Consent.id.in_(newest))
+    return {(row.chat_id, row.purpose): row.given for row in session.execute(found)}
+
+
+def _nightfall(now: datetime, quiet: Quiet, zone: ZoneInfo) -> datetime | None:
+    """Return the minute before the next quiet hours begin; None where there are none."""
+    if quiet.begins == quiet.ends:
+        return None
+    today = now.astimezone(zone).date()
+    begins = (timing.instant(today + timedelta(days=ahead), quiet.begins, zone) for ahead in (0, 1))
+    return next(at for at in begins if at > now) - timedelta(minutes=1)
 
 
 def _without_older_reminders(rows: Sequence[FollowUp]) -> list[FollowUp]:
@@ -186,66 +337,43 @@ def _without_older_reminders(rows: Sequence[FollowUp]) -> list[FollowUp]:
     return [row for row in rows if row.state == PLANNED]
 
 
-def _may_go_now(session: Session, clinic: Clinic, patient: Patient, row: FollowUp, now: datetime) -> bool:
-    """True unless it is night, the day's message has been sent, or something worse is going on; then it waits."""
-    goes_at = timing.polite(now, row.valid_until, plans.quiet(clinic, patient), clinic.tz, str(patient.chat_id))
-    if goes_at < now:  # it ought to have gone before the night began
-        row.state, row.reason = STALE, "quiet hours"
-        return False
-    if goes_at > now:
-        _wait(clinic, row, goes_at)
-        return False
-    if row.kind == "offer" and patients.was_flagged(session, patient.chat_id, now):
-        _wait(clinic, row, _tomorrow(clinic, row, now))
-        return False
-    if row.kind != "visit" and _is_daily(session, clinic, row) and _had_one_today(session, clinic, row, now):
-        _wait(clinic, row, _tomorrow(clinic, row, now))
-        return False
-    return True
+# --- the next session
 
 
-def _wait(clinic: Clinic, row: FollowUp, until: datetime) -> None:
-    if until > row.valid_until:
-        row.state, row.reason = SKIPPED, "one a day"
-    else:
-        row.due_at = until
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """The days on which the next session is to be, and what it is, with whom."""
 
-
-def _tomorrow(clinic: Clinic, row: FollowUp, now: datetime) -> datetime:
-    day = now.astimezone(clinic.tz).date() + timedelta(days=1)
-    return timing.instant(day, row.planned_for.astimezone(clinic.tz).time(), clinic.tz)
-
-
-def _is_daily(session: Session, clinic: Clinic, row: FollowUp) -> bool:
-    visit = session.get(Visit, row.visit_id) if row.visit_id is not None else None
-    step = plans.steps_of(clinic, visit).get(row.step) if visit is not None and row.text is None else None
-    return step.daily if step is not None else row.text is None
-
-
-def _had_one_today(session: Session, clinic: Clinic, row: FollowUp, now: datetime) -> bool:
-    midnight = timing.instant(now.astimezone(clinic.tz).date(), time(0), clinic.tz)
-    sent = select(FollowUp).where(FollowUp.chat_id == row.chat_id, FollowUp.state == SENT, FollowUp.sent_at >= midnight)
-    return any(_is_daily(session, clinic, one) for one in session.scalars(sent))
-
-
-def _part(session: Session, clinic: Clinic, row: FollowUp, now: datetime) -> Part:
-    visit = session.get_one(Visit, row.visit_id)
-    step = plans.steps_of(clinic, visit)[row.step] if row.text is None else None
-    free: Sequence[Free] = ()
-    if step is not None and "times" in step.buttons:
-        free = next_times(session, clinic, visit, now)
-    return Part(row.id, step, visits.card(session, clinic, visit), free, row.text)
+    treatment: str
+    practitioner: str
+    first: date
+    last: date
 
 
 def next_times(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> list[Free]:
     """Return free times for the session after `visit`, inside the treatment's interval where there are such."""
+    gap = _gap(session, clinic, visit, now)
+    return _times_in(session, clinic, gap, now) if gap is not None else []
+
+
+def _gap(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> _Gap | None:
+    """Return the days from now on inside the interval, which opens and closes with whole days of the clinic."""
     treatment, weeks = clinic.treatment(visit.treatment), plans.interval_weeks(session, clinic, visit)
     if treatment is None or weeks is None:
+        return None
+    ended, today = (moment.astimezone(clinic.tz).date() for moment in (visit.ends_at, now))
+    first = max(ended + timedelta(weeks=weeks), today)
+    last = ended + timedelta(weeks=max(weeks, treatment.interval_weeks[1]))
+    return _Gap(treatment.id, visit.practitioner, first, last)
+
+
+def _times_in(session: Session, clinic: Clinic, gap: _Gap, now: datetime) -> list[Free]:
+    treatment = clinic.treatment(gap.treatment)
+    if treatment is None:
         return []
-    opens = visit.ends_at + timedelta(weeks=weeks)
-    closes = visit.ends_at + timedelta(weeks=max(weeks, treatment.interval_weeks[1]))
-    found = slots.next_free(session, clinic, treatment, visit.practitioner, now, TIMES, after=opens)
-    inside = [free for free in found if free.starts_at <= closes]
+    opens = timing.instant(gap.first, time(0), clinic.tz)
+    found = slots.next_free(session, clinic, treatment, gap.practitioner, now, TIMES, after=opens)
+    inside = [free for free in found if free.starts_at.astimezone(clinic.tz).date() <= gap.last]
     return inside or slots.next_free(session, clinic, treatment, None, now, TIMES, after=opens)
 
 

@@ -22,7 +22,9 @@ class News:
 
 
 def look(session: Session, now: datetime) -> News:
-    """Look whom messages did not reach, and count those of whom staff have not been told."""
+    """Look whom messages did not reach, and count those of whom staff have not been told; what was too late to be sent
+    is planned again."""
+    followups.take_back(session, now)
     followups.note_undelivered(session, now)
     session.flush()
     staff_chat = staffroom.chat(session)

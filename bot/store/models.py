@@ -135,6 +135,7 @@ class Outgoing(Base):
             postgresql_where=text("state = 'sending'"),
         ),
         Index("ix_outbox_chat_id_message_id", "chat_id", "message_id"),
+        Index("ix_outbox_chat_id_subject", "chat_id", "subject"),
         Index("ix_outbox_chat_id_state", "chat_id", "state"),
     )
 

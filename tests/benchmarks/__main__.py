@@ -37,6 +37,8 @@ class Plan:
     updates: int
     turns: int
     messages: int
+    future: int
+    """Follow-ups that are planned for later."""
 
     @property
     def chats(self) -> int:
@@ -44,8 +46,8 @@ class Plan:
         return self.updates // 2
 
 
-FULL = Plan(updates=1000, turns=3, messages=1000)
-QUICK = Plan(updates=400, turns=1, messages=400)
+FULL = Plan(updates=1000, turns=3, messages=1000, future=1_000_000)
+QUICK = Plan(updates=400, turns=1, messages=400, future=100_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def main() -> None:
         ("From process start to the first getUpdates", starts),
         ("Sending what the outbox owes, limits opened wide", dispatching),
         ("Free time: 5 practitioners, a year with 12,500 visits", calendars),
+        (f"Follow-ups that are due, while {plan.future:,} are not", rounds),
     ):
         with tempfile.TemporaryDirectory(prefix="mesobot-bench-") as folder:
             try:
@@ -313,6 +316,43 @@ async def calendars(plan: Plan, folder: Path) -> list[Row]:
         Row("the same, for the first time in a process", f"{median(1000 * one['first'] for one in found):.1f} ms"),
         Row("a day's free times, with anybody", f"{median(1000 * one['times'] for one in found):.1f} ms"),
     ]
+
+
+# --- follow-ups -------------------------------------------------------------------------------------------------------
+
+FEW = 10_000
+LEAST_SHARE = 0.7
+GAP_MS = 50.0
+
+
+async def rounds(plan: Plan, folder: Path) -> list[Row]:
+    """Measure what is due among very many that are not beside the same among few, both in one process."""
+    sizes = {"few.db": FEW, "many.db": plan.future}
+    for name, size in sizes.items():
+        await load.output(["-m", "tests.benchmarks.followups", "fill", name, str(size)], folder)
+    async with load.serving(chats=plan.messages // 4) as (standin, url):
+        arguments = [url, *sizes, *map(str, (3 * plan.turns, min(standin.users), len(standin.users)))]
+        found = json.loads(await load.output(["-m", "tests.benchmarks.followups", *arguments], folder))
+    few, many = found["few"], found["many"]
+    rates = {name: [one["messages"] / one["seconds"] for one in turns] for name, turns in found.items()}
+    looks = [less["look"] / more["look"] for less, more in zip(few, many, strict=True)]
+    sent = [more / less for less, more in zip(rates["few"], rates["many"], strict=True)]
+    gap = max(1000 * one["gap"] for one in (*few, *many))
+    return [
+        Row(f"a look that finds nothing, among {FEW:,}", f"{1000 * median(one['look'] for one in few):.2f} ms"),
+        _share(f"the same, among {plan.future:,}", f"{1000 * median(one['look'] for one in many):.2f} ms", looks),
+        Row(f"from due to sent and recorded, among {FEW:,}", f"{median(rates['few']):.0f}/s"),
+        _share(f"the same, among {plan.future:,}", f"{median(rates['many']):.0f}/s", sent),
+        Row("a round has the writer", f"{1000 * median(one['held_usually'] for one in many):.0f} ms"),
+        Row("  at most", f"{1000 * max(one['held'] for one in many):.0f} ms"),
+        Row("the event loop does nothing else, at most", f"{gap:.0f} ms", f"< {GAP_MS:.0f} ms", met=gap < GAP_MS),
+    ]
+
+
+def _share(what: str, reached: str, shares: Sequence[float]) -> Row:
+    share = median(shares)
+    spread = f"{min(shares):.0%}, {max(shares):.0%}"
+    return Row(what, reached, f">= {LEAST_SHARE:.0%}", f"{share:.0%}", spread, share >= LEAST_SHARE)
 
 
 if __name__ == "__main__":

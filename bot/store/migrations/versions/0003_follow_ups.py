@@ -16,6 +16,7 @@ SENT = sa.text("state = 'sent'")
 
 def upgrade() -> None:
     """Create them, and what patients and visits have to remember for them."""
+    op.create_index("ix_outbox_chat_id_subject", "outbox", ["chat_id", "subject"], unique=False)
     op.create_table(
         "calls",
         sa.Column("id", KEY, autoincrement=True, nullable=False),
@@ -120,6 +121,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
+    op.drop_index("ix_outbox_chat_id_subject", table_name="outbox")
     op.drop_index("ix_visits_course_id", table_name="visits")
     with op.batch_alter_table("visits") as batch:
         batch.drop_column("interval_weeks")

@@ -1,0 +1,244 @@
+"""What follow-ups cost while many more are planned for later: looking what is due, and a round until it is sent.
+
+`python -m tests.benchmarks.followups fill FILE ROWS` makes a database with so many future steps of other patients.
+`python -m tests.benchmarks.followups URL FEW MANY TURNS FIRST_CHAT CHATS` lets steps of CHATS patients come due in the
+databases FEW and MANY, turn about, has the application send them to the Bot API server at URL, its limits opened wide,
+and prints as JSON what each turn took.
+"""
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+from sqlalchemy import delete, insert, text
+from sqlalchemy.orm import Session
+
+from bot.app import App
+from bot.clinic import consents, followups
+from bot.clinic.plans import PLANNED
+from bot.clock import MovableClock
+from bot.config import Settings, load_clinic
+from bot.delivery.limiter import Limiter
+from bot.delivery.wire import HttpTransport
+from bot.store.database import Database, parse_url
+from bot.store.models import Consent, FollowUp, Outgoing, Patient, Visit
+from handlers.followups import make_followup_rounds
+from tests.benchmarks.dispatch import WIDE
+from tests.benchmarks.load import TOKEN
+
+T = TypeVar("T")
+NOON = datetime(2027, 6, 9, 11, 30, tzinfo=UTC)
+"""A Wednesday, when nobody is to be left in peace."""
+STEPS_EACH = 10
+"""Future steps of one visit, as the packaged programme has them."""
+LOOKS = 200
+"""Times it is looked what is due, for one figure."""
+PULSE = 0.002
+"""Seconds between two beats of the event loop."""
+DUE = (("before-1-day",), ("check-1-day", "check-3-days"), ("check-3-days",), ("next-session",))
+"""What is due to a patient; they take turns."""
+KINDS = {"before-1-day": "visit", "next-session": "offer"}
+
+FILL = (
+    """INSERT INTO patients (chat_id, first_name, language, started_at)
+       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :patients)
+       SELECT 10000000000 + i, 'Patient', 'en', :now FROM n""",
+    """INSERT INTO visits (code, version, status, chat_id, name, phone, treatment, practitioner, starts_at, ends_at,
+                           screening, flagged, created_at, requested_at, reminders)
+       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :patients)
+       SELECT 'F' || i, 1, 'confirmed', 10000000000 + i, 'Patient', '+442079460000', 'face', 'hart',
+              datetime(:now, '+4 days') || '.000000', datetime(:now, '+4 days', '+45 minutes') || '.000000',
+              '{}', 0, :now, :now, 0 FROM n""",
+    """INSERT INTO consents (chat_id, purpose, given, version, at)
+       SELECT chat_id, purpose, 1, '1', :now FROM patients, (SELECT 'follow-up' AS purpose UNION SELECT 'offers')""",
+    """INSERT INTO follow_ups (key, visit_id, chat_id, step, kind, anchor_at, planned_for, due_at, valid_until, state)
+       WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :each - 1)
+       SELECT 'visit:' || id || ':' || i, id, chat_id, 'step-' || i, 'care', starts_at, due, due,
+              datetime(due, '+3 days') || '.000000', 'planned'
+       FROM (SELECT id, chat_id, starts_at, i, datetime(:now, '+' || (1 + (id * 31 + i * 97) % 129600) || ' minutes')
+                    || '.000000' AS due FROM visits, n)""",
+)
+
+
+class Watched(Database):
+    """A database that notes for how many seconds a round had the writer."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(parse_url(f"sqlite:///{file}"))
+        self.held: list[float] = []
+
+    def _write(self, work: Callable[[Session], T]) -> tuple[T, bool]:
+        began = time.perf_counter()
+        result, owed = super()._write(work)
+        if isinstance(result, tuple):  # a round's: the messages, and whether more is due
+            self.held.append(time.perf_counter() - began)
+        return result, owed
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn took."""
+
+    messages: int
+    seconds: float
+    """From the round's begin until all is sent and recorded."""
+    held: float
+    """Seconds, the longest, for which one transaction of the round had the writer."""
+    held_usually: float
+    gap: float
+    """Seconds, the longest, for which the event loop did nothing else."""
+    look: float
+    """Seconds to look what is due where nothing is."""
+
+
+def fill(file: str, rows: int) -> None:
+    """Make a database in which so many steps of other patients are planned for later."""
+    database = Database(parse_url(f"sqlite:///{file}"))
+    database.migrate()
+    values = {"patients": rows // STEPS_EACH, "each": STEPS_EACH, "now": f"{NOON:%Y-%m-%d %H:%M:%S}.000000"}
+    with database._writer.begin() as connection:
+        for statement in FILL:
+            connection.execute(text(statement), values)
+    database.close()
+
+
+def join(session: Session, chats: range) -> None:
+    """Let patients join who have a visit tomorrow, or had one three days ago or when the interval began."""
+    for number, chat in enumerate(chats):
+        first = DUE[number % len(DUE)][0]
+        ago = {"before-1-day": -1, "next-session": 14}.get(first, 3)
+        start = NOON - timedelta(days=ago, hours=2)
+        session.add(Patient(chat_id=chat, first_name="Due", language="en", started_at=NOON))
+        for purpose in (consents.FOLLOW_UP, consents.OFFERS):
+            session.add(Consent(chat_id=chat, purpose=purpose, given=True, version="1", at=NOON))
+        visit = Visit(
+            code=f"D{chat}", chat_id=chat, name="Due", phone="+442079460000", treatment="face", practitioner="hart",
+            status="confirmed" if ago < 0 else "completed", starts_at=start, ends_at=start + timedelta(minutes=45),
+            created_at=NOON, requested_at=NOON,
+        )  # fmt: skip
+        session.add(visit)
+
+
+def come_due(session: Session, chats: range, turn: int) -> None:
+    """Let something be due to each patient, and forget what an earlier turn sent."""
+    session.execute(delete(Outgoing))
+    session.execute(delete(FollowUp).where(FollowUp.chat_id.in_(chats)))
+    visits = dict(session.query(Visit.chat_id, Visit.id).where(Visit.chat_id.in_(chats)).tuples())
+    rows: list[dict[str, Any]] = []
+    for number, chat in enumerate(chats):
+        for step in DUE[number % len(DUE)]:
+            row = {"key": f"turn:{turn}:{chat}:{step}", "visit_id": visits[chat], "chat_id": chat, "step": step}
+            when = {name: NOON - timedelta(minutes=1) for name in ("anchor_at", "planned_for", "due_at")}
+            lasts = {"valid_until": NOON + timedelta(days=1), "state": PLANNED, "kind": KINDS.get(step, "care")}
+            rows.append(row | when | lasts)
+    session.execute(insert(FollowUp), rows)
+
+
+@contextlib.asynccontextmanager
+async def application(file: str, url: str) -> AsyncIterator[tuple[App, Watched]]:
+    """Yield the application on a database; nobody writes to it, and it sends what it owes."""
+    database = Watched(file)
+    settings = Settings(token=SecretStr(TOKEN), api_url=url)
+    transport = HttpTransport(url, TOKEN)
+    app = App(settings, load_clinic(None), database, MovableClock(NOON), transport, limiter=Limiter(WIDE))
+    sending = asyncio.create_task(app.dispatcher.run())
+    try:
+        yield app, database
+    finally:
+        app.dispatcher.stop()
+        await sending
+        await app.wire.close()
+        database.close()
+
+
+@contextlib.contextmanager
+def beating() -> Iterator[list[float]]:
+    """Yield a list that gets the seconds by which each beat of the event loop comes late."""
+    late: list[float] = []
+
+    async def beat() -> None:
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(PULSE)
+            late.append(time.perf_counter() - began - PULSE)
+
+    heart = asyncio.create_task(beat())
+    try:
+        yield late
+    finally:
+        heart.cancel()
+
+
+async def take_turn(app: App, database: Watched, chats: range, turn: int) -> Turn:
+    """Measure one turn."""
+    look = await database.transaction(lambda session: looking(session, app))
+    await database.transaction(lambda session: come_due(session, chats, turn))
+    database.held.clear()
+    with beating() as late:
+        began = time.perf_counter()
+        while await database.read(is_due):  # a round waits while much that it made is to be sent
+            await make_followup_rounds(app.desk)
+            await app.dispatcher.quiet()
+        seconds = time.perf_counter() - began
+    counted = await database.read(lambda session: session.query(Outgoing).where(Outgoing.state == "sent").count())
+    return Turn(counted, seconds, max(database.held), median(database.held), max(late), look)
+
+
+def is_due(session: Session) -> bool:
+    """True while something is left for a round."""
+    due = followups.next_due(session)
+    return due is not None and due <= NOON
+
+
+def looking(session: Session, app: App) -> float:
+    """Return the seconds that it takes to see that nothing is due, and when something will be."""
+    session.execute(delete(FollowUp).where(FollowUp.due_at < NOON))
+    began = time.perf_counter()
+    for _ in range(LOOKS):
+        if followups.make_rounds(session, app.clinic, NOON) != ([], False) or not followups.next_due(session):
+            raise SystemExit("something is due that should not be")
+    return (time.perf_counter() - began) / LOOKS
+
+
+async def measure(url: str, files: dict[str, str], turns: int, chats: range) -> dict[str, list[Turn]]:
+    """Return the turns by database; the first, in which everything is loaded, does not count."""
+    found: dict[str, list[Turn]] = {name: [] for name in files}
+    async with contextlib.AsyncExitStack() as stack:
+        running = {name: await stack.enter_async_context(application(file, url)) for name, file in files.items()}
+        for _, database in running.values():
+            await database.transaction(lambda session: join(session, chats))
+        for turn in range(turns + 1):
+            for name in sorted(files, reverse=bool(turn % 2)):
+                took = await take_turn(*running[name], chats, turn)
+                if took.messages != len(chats):
+                    raise SystemExit(f"{took.messages} of {len(chats)} messages were sent")
+                if turn:
+                    found[name].append(took)
+    return found
+
+
+def main(arguments: list[str]) -> None:
+    """Fill a database; or measure, and print what it took."""
+    if arguments[0] == "fill":
+        fill(arguments[1], int(arguments[2]))
+        return
+    url, few, many = arguments[:3]
+    turns, first, count = map(int, arguments[3:])
+    found = asyncio.run(measure(url, {"few": few, "many": many}, turns, range(first, first + count)))
+    print(json.dumps({name: [_plain(turn) for turn in turns] for name, turns in found.items()}))
+
+
+def _plain(turn: Turn) -> dict[str, float]:
+    return {name: getattr(turn, name) for name in Turn.__slots__}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
