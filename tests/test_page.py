@@ -72,6 +72,7 @@ def book(page: Page, patient: Pane, *, offers: str, unsure_of: int = 0) -> None:
     patient.tap("Elif Ozan")
     patient.newest("Which day suits you?")
     patient.choose("›")
+    page.locator('[data-pane="patient"] [data-role="inline-button"]', has_text="‹").last.wait_for()  # next month's page
     page.locator('[data-pane="patient"] [data-role="inline-button"]', has_text=DAY).first.click()
     patient.newest("Which time on")
     page.locator('[data-pane="patient"] [data-role="inline-button"]', has_text=TIME).first.click()
