@@ -67,7 +67,7 @@ from handlers.pages import BOOK, VISITS, Page
 PRIVATE = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
 FORM = "bk"
 ANEW = "bknew"
-OPEN, ASK_CANCEL, DO_CANCEL, FILE, JOIN, LEAVE = "bvo", "bvc", "bvy", "bvi", "bvw", "bvu"
+OPEN, ASK_CANCEL, DO_CANCEL, FILE, JOIN, LEAVE = "bvo", "bvc", "bvy", staffs.FILE, "bvw", "bvu"
 LIST = "bvl"
 GO_ON, STOP, BACK, CHANGE, SEND, MONTH, PART = "g", "x", "b", "e", "s", "m", "u"
 SETS = {
@@ -91,7 +91,7 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
     number, version = r"\d{1,18}", r"\d{1,9}"
     taps = {
         f"{BOOK}|{ANEW}": book,
-        rf"{staffs.BOOK_AT}:[a-z0-9-]+:[a-z0-9-]+:\d{{1,9}}": book_at,
+        rf"{staffs.BOOK_AT}:[a-z0-9-]+:[a-z0-9-]+:\d{{1,8}}": book_at,
         rf"{FORM}:{number}:{version}:[{MONTH}{PART}]:\d{{1,6}}": turn,
         rf"{FORM}:{number}:{version}:[a-z]:[^:]{{0,40}}": tap,
         f"{LIST}|{VISITS}": list_visits,

@@ -846,6 +846,17 @@ async def test_a_free_time_that_a_message_offers_fills_the_form(story: Story) ->
     assert asked(story, anna).startswith("What is your name?")
 
 
+async def test_a_time_that_no_calendar_has_is_an_old_button(story: Story) -> None:
+    anna = story.anna
+    await story.start(anna)
+    place = int(story.shown(anna.id)["message_id"])
+    tapped = await story.telegram.tap(anna.id, anna.id, place, "bkat:face:hart:999999999")
+    await story.settle()
+    assert tapped.answer is not None
+    assert tapped.answer["show_alert"]
+    assert len(story.since(anna.id, 0)) == 1
+
+
 async def test_broken_buttons_do_no_harm(story: Story) -> None:
     anna = story.anna
     await story.say(anna, "/book")
