@@ -8,6 +8,10 @@ from sqlalchemy.orm import Session
 from bot.store.models import Audit, Consent
 
 VISIT, FOLLOW_UP, OFFERS, REMINDERS = "visit", "follow-up", "offers", "reminders"
+OF_KIND = {"visit": REMINDERS, "care": FOLLOW_UP, "offer": OFFERS}
+"""The purpose that each kind of follow-up needs."""
+UNLESS_REFUSED = frozenset({REMINDERS})
+"""Purposes for which nobody has to agree first."""
 VERSION = "2026-11"
 """Of the sentences in bot/wording/booking.py; to be changed with them, and then everybody is asked again."""
 
@@ -16,6 +20,16 @@ def given(session: Session, chat_id: int, purpose: str) -> bool | None:
     """Return the patient's newest answer; None where they were never asked."""
     newest = select(Consent.given).where(Consent.chat_id == chat_id, Consent.purpose == purpose)
     return session.scalar(newest.order_by(Consent.id.desc()).limit(1))
+
+
+def stands(purpose: str, answer: bool | None) -> bool:
+    """True where messages for the purpose are welcome, by the newest answer; without one only reminders are."""
+    return purpose in UNLESS_REFUSED if answer is None else answer
+
+
+def is_wanted(session: Session, chat_id: int, purpose: str) -> bool:
+    """True where the patient welcomes messages for the purpose."""
+    return stands(purpose, given(session, chat_id, purpose))
 
 
 def current(session: Session, chat_id: int, purpose: str) -> bool | None:

@@ -264,5 +264,5 @@ def _is_welcome(session: Session, visit: Visit, now: datetime) -> bool:
     patient = session.get(Patient, visit.chat_id) if visit.chat_id is not None else None
     if patient is None or patient.unreachable_since is not None or patient.problem_at is not None:
         return False
-    refused = consents.given(session, patient.chat_id, consents.REMINDERS) is False
+    refused = not consents.is_wanted(session, patient.chat_id, consents.REMINDERS)
     return not refused and not patients.was_flagged(session, patient.chat_id, now)

@@ -235,11 +235,8 @@ class _Round:
         return state == PLANNED
 
     def _is_wanted(self, row: FollowUp, chat_id: int) -> bool:
-        """True where the patient agreed to this kind; reminders of a visit need only not to have been refused."""
-        if row.kind == "visit":
-            return self._consents.get((chat_id, consents.REMINDERS), True)
-        purpose = consents.OFFERS if row.kind == "offer" else consents.FOLLOW_UP
-        return self._consents.get((chat_id, purpose), False)
+        purpose = consents.OF_KIND[row.kind]
+        return consents.stands(purpose, self._consents.get((chat_id, purpose)))
 
     def _may_go_now(self, patient: Patient, row: FollowUp) -> bool:
         """True unless it is night, the day's message has been sent, or something worse is going on; then it waits."""

@@ -18,8 +18,6 @@ from bot.store.models import Audit, Course, FollowUp, Patient, Visit
 PURPOSES = (consents.REMINDERS, consents.FOLLOW_UP, consents.OFFERS)
 STOPPED_BY_WORD = (consents.FOLLOW_UP, consents.OFFERS)
 """What "stop" turns off: reminders of a visit that is booked go on, one tap away from being off as well."""
-UNLESS_REFUSED = frozenset({consents.REMINDERS})
-"""Wanted until the patient says otherwise; the rest only once they agreed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def of(session: Session, clinic: Clinic, chat_id: int) -> Preferences:
     """Return a patient's settings, those of somebody new where there is no such patient."""
     patient = session.get(Patient, chat_id)
     own = patient is not None and patient.quiet_from is not None and patient.quiet_until is not None
-    wanted = frozenset(purpose for purpose in PURPOSES if _is_wanted(session, chat_id, purpose))
+    wanted = frozenset(purpose for purpose in PURPOSES if consents.is_wanted(session, chat_id, purpose))
     return Preferences(patient.own_language if patient else None, plans.quiet(clinic, patient), own, wanted)
 
 
@@ -90,7 +88,7 @@ def want(session: Session, person: Person, purposes: Sequence[str], now: datetim
 
 def silence(session: Session, person: Person, purposes: Sequence[str], now: datetime) -> Silenced:
     """Turn messages of these purposes off, at once, and remember in the outcome which were on."""
-    were_on = tuple(purpose for purpose in purposes if _is_wanted(session, person.chat_id, purpose))
+    were_on = tuple(purpose for purpose in purposes if consents.is_wanted(session, person.chat_id, purpose))
     want(session, person, purposes, now, wanted=False)
     return Silenced(tuple(purposes), were_on)
 
@@ -157,19 +155,13 @@ def _planned(session: Session, chat_id: int, now: datetime) -> dict[int | None, 
     open_ones = select(FollowUp).where(
         FollowUp.chat_id == chat_id, FollowUp.state.in_(plans.OPEN), FollowUp.valid_until > now
     )
-    wanted = {purpose: _is_wanted(session, chat_id, purpose) for purpose in PURPOSES}
-    purposes = {"visit": consents.REMINDERS, "care": consents.FOLLOW_UP, "offer": consents.OFFERS}
+    wanted = {purpose: consents.is_wanted(session, chat_id, purpose) for purpose in PURPOSES}
     found: dict[int | None, list[Planned]] = {}
     for row in session.scalars(open_ones.order_by(FollowUp.due_at, FollowUp.id)):
-        if wanted[purposes[row.kind]]:
+        if wanted[consents.OF_KIND[row.kind]]:
             step = None if row.text is not None else row.step
             found.setdefault(row.visit_id, []).append(Planned(max(now, row.due_at), step, row.kind))
     return found
-
-
-def _is_wanted(session: Session, chat_id: int, purpose: str) -> bool:
-    given = consents.given(session, chat_id, purpose)
-    return purpose in UNLESS_REFUSED if given is None else given
 
 
 def _span(quiet: Quiet) -> str:

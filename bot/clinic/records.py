@@ -290,16 +290,9 @@ def _why_not(  # noqa: PLR0911  one reason, one word
         return PROBLEM
     if patient.paused_at is not None:
         return PAUSED
-    if not is_wanted(session, patient.chat_id, row.kind):
+    if not consents.is_wanted(session, patient.chat_id, consents.OF_KIND[row.kind]):
         return NOT_WANTED
     return TOO_LATE if now > row.valid_until else None
-
-
-def is_wanted(session: Session, chat_id: int, kind: str) -> bool:
-    """True where the patient agreed to a kind of message; reminders need only not to have been refused."""
-    if kind == "visit":
-        return consents.given(session, chat_id, consents.REMINDERS) is not False
-    return consents.given(session, chat_id, consents.OFFERS if kind == "offer" else consents.FOLLOW_UP) is True
 
 
 def skip(
@@ -377,7 +370,7 @@ def plan_message(
     patient = session.get(Patient, found.chat_id) if found.chat_id is not None else None
     if patient is None or patient.unreachable_since is not None:
         return MayNot(found, NO_CHAT if patient is None else BLOCKED)
-    if not is_wanted(session, patient.chat_id, "care"):
+    if not consents.is_wanted(session, patient.chat_id, consents.FOLLOW_UP):
         return MayNot(found, NOT_WANTED)
     goes_at = timing.polite(at, at + VALID, plans.quiet(clinic, patient), clinic.tz, str(patient.chat_id))
     held_back = patient.problem_at is not None or patient.paused_at is not None

@@ -24,8 +24,8 @@ from bot.delivery import outbox
 from bot.store.models import Audit, Fact, Patient, Visit
 
 SUBJECT = "visit"
-REQUESTED, PROPOSED, CONFIRMED = "requested", "proposed", "confirmed"
-COMPLETED, NO_SHOW = "completed", "no_show"
+REQUESTED, PROPOSED, CONFIRMED = "requested", "proposed", plans.COUNTED_ON
+COMPLETED, NO_SHOW = plans.DONE, "no_show"
 DECLINED, CANCELLED, EXPIRED = "declined", "cancelled", "expired"
 LIVE = (REQUESTED, PROPOSED, CONFIRMED)
 """States in which a visit holds time."""
