@@ -22,7 +22,7 @@ from bot.errors import StoreError
 
 T = TypeVar("T")
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The migration this code is written for; a test holds it to be alembic's head."""
 
 READERS = 4

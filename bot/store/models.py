@@ -63,6 +63,19 @@ class Fact(Base):
     value: Mapped[str]
 
 
+class Lease(Base):
+    """What one of several programs does for all of them, until it stops saying that it still does."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """sender, or lane:NUMBER."""
+    owner: Mapped[str] = mapped_column(String(32))
+    """The program, as it named itself when it started."""
+    until: Mapped[datetime]
+    """By the database's clock; another may take it after that."""
+
+
 class Patient(Base):
     """A person who has written to the bot in a private chat."""
 
