@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8090
 
-.PHONY: demo test lint types tests bench bench-faq wording picture clean
+.PHONY: demo test lint types tests audit bench bench-faq wording picture clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mesobot demo --port $(PORT)
@@ -23,6 +23,13 @@ types: $(VENV)/.installed-dev
 
 tests: $(VENV)/.installed-dev
 	$(BIN)/pytest -q -n 2
+
+audit: $(VENV)/.installed-dev  # needs the network: the licences, and what is known to be unsafe, of what is installed
+	@$(BIN)/python -m tests.test_licences
+	@test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && \
+		$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'; } || { \
+		rm -rf $(VENV)/audit; echo "NOT AUDITED: pip-audit cannot be had from the package index that pip uses here"; exit 2; }
+	$(VENV)/audit/bin/pip-audit --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks

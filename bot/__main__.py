@@ -1,4 +1,4 @@
-"""The command line: run, demo, init, doctor, ask, content, db.
+"""The command line: run, demo, init, doctor, ask, deploy, content, db.
 
 Exit status 0 is success, 1 means that a check found something, 2 that something was wrong with what the command was
 given.
@@ -6,18 +6,24 @@ given.
 
 import argparse
 import asyncio
+import getpass
 import io
 import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib import resources
 from pathlib import Path
 
 from bot import config
 from bot.clock import SystemClock
 from bot.config import Clinic, Settings
 from bot.errors import MesobotError, SettingsError
+from bot.supervisor import Supervisor
+
+DEPLOYMENTS = {"systemd": "mesobot.service", "docker": "Dockerfile", "compose": "compose.yaml"}
+"""What `deploy` prints, by the word for it; each file says at its top what to do with it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--lang", help="language of the questions, such as en (default: the clinic's)")
     ask.set_defaults(command=_ask)
 
+    deploy = commands.add_parser("deploy", help="print what runs it on a server: a systemd unit, or a file for Docker")
+    deploy.add_argument("what", choices=sorted(DEPLOYMENTS))
+    deploy.set_defaults(command=_deploy)
+
     content = commands.add_parser("content", help="the FAQ's texts").add_subparsers(required=True, metavar="COMMAND")
     check = content.add_parser("check", help="find mistakes in the texts, and list what is not approved")
     check.set_defaults(command=_content_check)
@@ -81,13 +91,19 @@ def _parser() -> argparse.ArgumentParser:
     db.add_parser("upgrade", help="bring the tables up to date (run does so by itself)").set_defaults(
         command=_db_upgrade
     )
-    backup = db.add_parser("backup", help="copy the database to a file while the bot runs (SQLite)")
+    backup = db.add_parser("backup", help="write the database, as it is at this moment, to a new file; the bot may run")
     backup.add_argument("file", type=Path)
     backup.set_defaults(command=_db_backup)
-    restore = db.add_parser("restore", help="check a backup and put it in the database's place (SQLite, bot stopped)")
+    restore = db.add_parser("restore", help="check a backup and put it in the database's place; the bot is stopped")
     restore.add_argument("file", type=Path)
-    restore.add_argument("--force", action="store_true", help="replace the database that is there")
+    restore.add_argument("--force", action="store_true", help="replace the data that is there")
+    restore.add_argument("--identity", type=Path, metavar="FILE", help="the secret key that opens the backup")
     restore.set_defaults(command=_db_restore)
+    copy = db.add_parser("copy", help="copy a database to another one, such as from SQLite to PostgreSQL")
+    copy.add_argument("source", metavar="FROM", help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+    copy.add_argument("target", metavar="TO", help="likewise; it is empty, or not there yet")
+    copy.add_argument("--force", action="store_true", help="replace the data that is there")
+    copy.set_defaults(command=_db_copy)
     return parser
 
 
@@ -133,7 +149,8 @@ def _run(_: argparse.Namespace) -> int:
 
     from bot.running import run  # noqa: PLC0415  what only one command needs is imported by that command
 
-    return asyncio.run(run(settings, clinic, stop_on=(signal.SIGINT, signal.SIGTERM)))
+    supervisor = Supervisor.of(os.environ)
+    return asyncio.run(run(settings, clinic, stop_on=(signal.SIGINT, signal.SIGTERM), supervisor=supervisor))
 
 
 def _demo(args: argparse.Namespace) -> int:
@@ -173,6 +190,14 @@ def _ask(args: argparse.Namespace) -> int:
     return 0
 
 
+def _deploy(args: argparse.Namespace) -> int:
+    """Print a file that comes with the program; in the unit, the place of this very installation."""
+    text = resources.files("bot").joinpath("deploy", DEPLOYMENTS[args.what]).read_text(encoding="utf-8")
+    own = Path(sys.argv[0]).absolute()
+    print(text.replace("/opt/mesobot/bin/mesobot", str(own)) if own.name == "mesobot" else text, end="")
+    return 0
+
+
 def _content_check(_: argparse.Namespace) -> int:
     from bot.app import check_content  # noqa: PLC0415
     from faq.check import Gravity  # noqa: PLC0415
@@ -200,18 +225,49 @@ def _db_upgrade(_: argparse.Namespace) -> int:
 
 def _db_backup(args: argparse.Namespace) -> int:
     from bot.store import backup  # noqa: PLC0415
+    from bot.store.database import parse_url  # noqa: PLC0415
 
-    backup.backup(backup.sqlite_file(_settings().database_url), args.file)
-    print(f"The database is copied to {args.file}. It holds patients' data: keep it as safe as the original.")
+    settings = _settings()
+    seal = backup.seal_of(settings)
+    backup.backup(parse_url(settings.database_url), args.file, seal)
+    if seal:
+        print(f"The database is copied to {args.file}, encrypted.")
+    else:
+        print(f"The database is copied to {args.file}. It holds patients' data: keep it as safe as the original.")
+        print("With MESOBOT_BACKUP_RECIPIENT or MESOBOT_BACKUP_PASSPHRASE it would be encrypted.")
     return 0
 
 
 def _db_restore(args: argparse.Namespace) -> int:
-    from bot.store import backup  # noqa: PLC0415
+    from bot.store import backup, copying  # noqa: PLC0415
+    from bot.store.database import parse_url  # noqa: PLC0415
 
-    target = backup.sqlite_file(_settings().database_url)
-    backup.restore(args.file, target, force=args.force)
-    print(f"{args.file} is now the database {target}.")
+    settings = _settings()
+    target = parse_url(settings.database_url)
+    ask = lambda: _passphrase(settings)  # noqa: E731
+    backup.restore(args.file, target, force=args.force, identity=args.identity, ask=ask)
+    print(f"{args.file} is now the database {copying.shown(target)}.")
+    return 0
+
+
+def _passphrase(settings: Settings) -> str:
+    """Return the passphrase of the settings, or else what somebody types unseen."""
+    if settings.backup_passphrase is not None:
+        return settings.backup_passphrase.get_secret_value()
+    if not sys.stdin.isatty():
+        raise SettingsError("this backup wants a passphrase: set MESOBOT_BACKUP_PASSPHRASE, or restore at a terminal")
+    return getpass.getpass("Passphrase of the backup: ")
+
+
+def _db_copy(args: argparse.Namespace) -> int:
+    from bot.store import copying  # noqa: PLC0415
+    from bot.store.database import parse_url  # noqa: PLC0415
+
+    source, target = parse_url(args.source, name="FROM"), parse_url(args.target, name="TO")
+    counts = copying.copy(source, target, force=args.force)
+    for table, count in counts.items():
+        print(f"{count:>9}  {table}")
+    print(f"{sum(counts.values()):>9}  rows, all of them, are in {copying.shown(target)}.")
     return 0
 
 

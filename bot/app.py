@@ -2,39 +2,44 @@
 
 import asyncio
 import contextlib
-import traceback
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from telegram.error import InvalidToken, TelegramError
 
-from bot.clinic import drafts, enquiries, followups, rehearsal, staffroom, upkeep, visits, waits
+from bot import logs
+from bot.clinic import backups, drafts, enquiries, followups, rehearsal, replies, staffroom, upkeep, visits, waits
 from bot.clock import Clock
 from bot.config import Clinic, Settings
 from bot.delivery import inbox, outbox
 from bot.delivery.dispatcher import Dispatcher, Voice
 from bot.delivery.edge import Edge, PoisonError
-from bot.delivery.inbox import Kept
-from bot.delivery.lanes import Lanes
+from bot.delivery.inbox import Kept, Stumbled
+from bot.delivery.intake import Intake
 from bot.delivery.limiter import Limiter, Rate
 from bot.delivery.messages import Kind, Message
 from bot.delivery.poller import ALLOWED_UPDATES, Poller, pauses
+from bot.delivery.replica import Replica
 from bot.delivery.wire import Refusal, Transport, Wire, WireError
-from bot.errors import ContentError, SettingsError
+from bot.errors import ContentError, SettingsError, StoreError
+from bot.meters import Meters, Pulse
+from bot.store import backup
 from bot.store.database import Database, Session, is_passing
 from bot.store.models import Fact
 from bot.wording import facts, front, staff
-from bot.wording.speech import Speeches
+from bot.wording.speech import Speech, Speeches
 from faq import content
 from faq.check import Finding, check
 from faq.content import Library
 from faq.matcher import Matcher, Phrase
 from faq.reader import Reader
 from handlers import all_handlers
+from handlers.clocks import follow_zone
 from handlers.desk import Desk
 from handlers.followups import learn_languages
 from handlers.pages import Pages
@@ -42,8 +47,7 @@ from handlers.rounds import make_rounds
 
 log = structlog.get_logger()
 
-MOST_WAITING = 2000
-"""Updates that may wait in memory before fetching pauses; they are all in the inbox."""
+T = TypeVar("T")
 
 TOLD_STAFF_CHAT = "staff chat setting"
 """The staff group that the settings named last: Telegram may have given the group a new id since, which counts."""
@@ -51,8 +55,8 @@ TOLD_STAFF_CHAT = "staff chat setting"
 ROUND_SECONDS = 5
 """How often it is looked whether something has become due."""
 
-FLUSH_SECONDS = 0.25
-"""How long a tap that wrote nothing may wait to be marked as handled."""
+BACKUP_MINUTES = 10
+"""How often it is looked whether a backup is due, and how soon one that failed is tried again."""
 
 
 def content_folders(clinic: Clinic) -> list[Path]:
@@ -121,22 +125,32 @@ class App:
         *,
         limiter: Limiter | None = None,
         reader: Reader | None = None,
+        meters: Meters | None = None,
     ) -> None:
         if settings.token is None:
             raise SettingsError("MESOBOT_TOKEN is not set")
         self.settings = settings
         self.clinic = clinic
         self.database = database
+        self.meters = database.meters = meters or Pulse()
         self.clock = clock
         self.wire = Wire(transport)
         self.speeches = build_speeches(clinic)
         self._libraries = build_libraries(clinic)
         self._reader = reader
         self.desk = Desk(
-            database, self.wire, clock, clinic, self.speeches, Pages(clinic, self._libraries, clock), self._ready_reader
+            database,
+            self.wire,
+            clock,
+            clinic,
+            self.speeches,
+            Pages(clinic, self._libraries, clock),
+            self._ready_reader,
+            meters=self.meters,
         )
         self.edge = Edge(self.wire, settings.token.get_secret_value(), all_handlers(self.desk))
         staff_speech = self.speeches.default
+        self._replica = Replica(database)
         self.dispatcher = Dispatcher(
             database,
             self.wire,
@@ -146,19 +160,22 @@ class App:
                 alarm=lambda row_id: staff.undeliverable(staff_speech, row_id),
             ),
             limiter=limiter or Limiter(Rate(settings.send_rate, max(1.0, settings.send_rate / 5))),
+            sends=self._replica.sends,
             staff_chat=staffroom.chat,
             on_moved=lambda session, old, new: staffroom.moved(session, old, new, clock.now()),
+            meters=self.meters,
         )
         self.claim_code: str | None = None
         self._ready = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._lanes: Lanes[Kept] = Lanes(self._handle)
-        self._handled: list[int] = []
-        self._doubtful: set[int] = set()
+        self._intake = Intake(database, clock, self._replica, self._handle)
         self._rounds: set[asyncio.Future[None]] = set()
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._tasks: list[asyncio.Task[None]] = []
-        database.on_owed = self.dispatcher.wake
+        database.on_owed = self._replica.on_owed = self.dispatcher.wake
+        self._replica.on_sender = self._begin_to_send
+        self._replica.on_lanes = self._intake.look
+        self._replica.on_kept = self._intake.look
 
     @property
     def username(self) -> str:
@@ -168,59 +185,50 @@ class App:
     async def start(self) -> None:
         """Reach Telegram, take up what an earlier run left behind, and begin; raises SettingsError for a bad token."""
         await self._open_edge()
-        self.claim_code = await self.database.transaction(self._appoint_staff)
+        await self._at_last(self._replica.open)
+        if self._replica.sends():
+            self.claim_code = await self._at_last(lambda: self.database.transaction(self._appoint_staff))
+            await follow_zone(self.desk)
         subscribed = await self._subscribe()
         self._scheduler.add_job(
             self._sweep, "interval", hours=1, coalesce=True, max_instances=1, misfire_grace_time=None
         )
-        self._scheduler.add_job(
-            self._tick,
-            "interval",
-            seconds=ROUND_SECONDS,
-            coalesce=True,
-            max_instances=1,
-            misfire_grace_time=None,
-        )
+        if self.settings.backup_folder is not None:
+            self._scheduler.add_job(
+                self._back_up,
+                "interval",
+                minutes=BACKUP_MINUTES,
+                coalesce=True,
+                max_instances=1,
+                misfire_grace_time=None,
+            )
         self.clock.on_move(self._begin_rounds)
         self._scheduler.start()
         self._tasks.append(asyncio.create_task(self.dispatcher.run()))
+        self._tasks.append(asyncio.create_task(self._beat()))
         await learn_languages(self.desk)
-        for kept in await self.database.read(inbox.unfinished):
-            self._lanes.put(kept.lane, kept)
+        self._intake.look()
         if self.settings.webhook_url is None:
-            self._tasks.append(asyncio.create_task(Poller(self.wire, self.take).run()))
+            poller = Poller(self.wire, self.take, may_fetch=self._replica.sends, meters=self.meters)
+            self._tasks.append(asyncio.create_task(poller.run()))
         if not subscribed:
             self._tasks.append(asyncio.create_task(self._subscribe_at_last()))
         self._tasks.append(asyncio.create_task(self._introduce()))
         await self._learn()
+        self.meters.started(self.username)
 
     async def take(self, batch: list[dict[str, Any]]) -> None:
         """Keep updates as Telegram sent them, then have them handled; once this returns they cannot be lost."""
-        now = self.clock.now()
-        handled, self._handled = self._handled, []
-
-        def keep(session: Session) -> list[Kept]:
-            inbox.finish_all(session, handled, now)
-            return inbox.keep(session, batch, now=now, doubtful=self._doubtful)
-
-        try:
-            fresh = await self.database.transaction(keep)
-        except BaseException:  # being cancelled, too: what is marked twice does no harm, what is not comes again
-            self._handled += handled
-            self._doubtful.update(raw["update_id"] for raw in batch)
-            raise
-        self._doubtful.difference_update(raw["update_id"] for raw in batch)
-        for kept in fresh:
-            self._lanes.put(kept.lane, kept)
-        await self._lanes.until_fewer_than(MOST_WAITING)
+        await self._intake.take(batch)
+        self.meters.kept(len(batch))
 
     async def idle(self) -> None:
         """Wait until every update that came is handled and nothing that is due is left to send."""
         while True:
-            await self._lanes.until_fewer_than(1)
+            await self._intake.until_idle()
             await asyncio.gather(*self._rounds)
             await self.dispatcher.quiet()
-            if not len(self._lanes) and not self._rounds:
+            if self._intake.is_idle and not self._rounds:
                 return
 
     async def stop(self) -> None:
@@ -233,10 +241,10 @@ class App:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         await asyncio.gather(*self._rounds)
-        await self._lanes.stop()
-        await self._flush()
+        await self._intake.stop()
         self.dispatcher.stop()
         await asyncio.gather(*self._tasks[:1], return_exceptions=True)
+        await self._replica.close()
         await self.edge.close()
         await self.wire.close()
 
@@ -252,6 +260,18 @@ class App:
         if self._reader is None:
             raise RuntimeError("an update is handled before the reader is there")
         return self._reader
+
+    async def _at_last(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do what the start needs of the database, however long another program, or a passing failure, keeps it."""
+        pausing = pauses()
+        while True:
+            try:
+                return await work()
+            except Exception as error:
+                if not is_passing(error):
+                    raise
+                log.warning("database.waited_for", error=type(error).__name__)
+            await asyncio.sleep(next(pausing))
 
     async def _open_edge(self) -> None:
         for pause in pauses():
@@ -321,7 +341,8 @@ class App:
             return  # stopped before it was there; the update is in the inbox
         for pause in pauses():
             try:
-                await self.edge.handle(kept)
+                with logs.about(update=kept.update_id):
+                    await self.edge.handle(kept)
             except Exception as error:
                 if not await self._stumbled(kept, error):
                     return
@@ -339,7 +360,7 @@ class App:
 
     async def _stumbled(self, kept: Kept, error: Exception) -> bool:
         """Record a failure; True while the update is to be tried again."""
-        log.error("update.failed", update=kept.update_id, error=type(error).__name__, at=_place(error))
+        log.error("update.failed", update=kept.update_id, error=type(error).__name__, at=logs.place(error))
         if kept.update_id in self.desk.marked:  # it is done; what failed was a courtesy, such as stopping a spinner
             self._note_handled(kept.update_id)
             return False
@@ -356,8 +377,13 @@ class App:
         """Count the failure; after the last, own up to the person who waits and tell staff."""
         now = self.clock.now()
         tries = 1 if isinstance(error, PoisonError) else inbox.ATTEMPTS
-        if inbox.stumble(session, kept.update_id, type(error).__name__, now, tries=tries):
-            return True
+        match inbox.stumble(session, kept.update_id, type(error).__name__, now, tries=tries):
+            case Stumbled.AGAIN:
+                return True
+            case Stumbled.SETTLED:
+                return False
+            case Stumbled.ASIDE:
+                self.meters.put_aside()
         if kept.lane > 0 and "message" in kept.payload:
             sorry = front.went_wrong(self.speeches.default, self.clinic)
             outbox.post(session, Message(kept.lane, sorry), now=now, language=self.speeches.default.language)
@@ -368,28 +394,16 @@ class App:
         return False
 
     def _note_handled(self, update_id: int) -> None:
-        """See to it that an update that wrote nothing is marked soon; a crash before that only repeats a harmless
-        tap."""
+        """See to it that the update is marked, where its handler has not done so."""
+        self.meters.handled()
         if update_id in self.desk.marked:
             self.desk.marked.discard(update_id)
-            return
-        self._handled.append(update_id)
-        if len(self._handled) == 1:
-            asyncio.get_running_loop().call_later(FLUSH_SECONDS, lambda: asyncio.ensure_future(self._flush()))
-
-    async def _flush(self) -> None:
-        handled, self._handled = self._handled, []
-        if not handled:
-            return
-        try:
-            await self.database.transaction(lambda session: inbox.finish_all(session, handled, self.clock.now()))
-        except Exception as error:
-            self._handled += handled  # the next batch, or the stop, marks them
-            log.warning("inbox.not_marked", count=len(handled), error=type(error).__name__)
+        else:
+            self._intake.done(update_id)
 
     async def next_due(self) -> datetime | None:
         """Return when something is to be said or done next."""
-        rooms = (outbox, enquiries, visits, waits, followups)
+        rooms = (outbox, enquiries, visits, waits, followups, replies)
         found = await self.database.read(
             lambda session: [
                 *(room.next_due(session) for room in rooms),
@@ -398,12 +412,23 @@ class App:
         )
         return min((due for due in found if due is not None), default=None)
 
-    async def _tick(self) -> None:
+    def _begin_to_send(self) -> None:
+        """Go on where the program that sent until now has left off."""
+        self.dispatcher.wake()
         self._begin_rounds()
+
+    async def _beat(self) -> None:
+        """Begin the rounds, by the loop's own seconds: the scheduler goes by the clock, and waits where it is set
+        back."""
+        while True:
+            await asyncio.sleep(ROUND_SECONDS)
+            if self._replica.is_shared:
+                self._intake.look()  # a notice may have been missed
+            self._begin_rounds()
 
     def _begin_rounds(self) -> None:
         """Start a round that `stop` waits for; the scheduler would break off its own."""
-        if self._stopping.is_set():
+        if self._stopping.is_set() or not self._replica.sends():
             return  # the clock outlives a stopped application in tests and in the demo
         task = asyncio.ensure_future(self._make_rounds())
         self._rounds.add(task)
@@ -411,21 +436,53 @@ class App:
 
     async def _make_rounds(self) -> None:
         """Do what has become due."""
+        began, failed = time.perf_counter(), False
         try:
             await make_rounds(self.desk)
         except Exception as error:
-            log.error("rounds.failed", error=type(error).__name__)
+            failed = True
+            log.error("rounds.failed", error=type(error).__name__, at=logs.place(error))
+        self.meters.rounds_made(time.perf_counter() - began, failed=failed)
 
     async def _sweep(self) -> None:
         """Delete what has been kept long enough."""
+        if not self._replica.sends() or self.clock.doubt() is not None:
+            return
         now = self.clock.now()
         try:
-            await self.database.transaction(lambda session: upkeep.prune(session, self.clinic, now))
+            for step in upkeep.STEPS:
+                while await self.database.transaction(upkeep.batch(step, self.clinic, now)):
+                    pass  # batch by batch, so that whoever writes has their turn in between
         except Exception as error:
             log.error("sweep.failed", error=type(error).__name__)
 
+    async def _back_up(self) -> None:
+        """Make the day's backup where it is due; that it fails is told to staff once, until one is made again."""
+        folder = self.settings.backup_folder
+        if folder is None or not self._replica.sends():
+            return
+        url, seal, zone, now = self.database.url, backup.seal_of(self.settings), self.clinic.tz, self.clock.now()
+        try:
+            made = await asyncio.to_thread(backup.make_due, url, folder, seal, zone, now)
+        except Exception as error:
+            log.error("backup.failed", error=str(error) if isinstance(error, StoreError) else type(error).__name__)
+            await self._tell_staff(backups.failed, staff.backup_failed)
+            return
+        if made is not None:
+            log.info("backup.made", file=made.name)
+            await self._tell_staff(backups.made, staff.backup_made_again)
 
-def _place(error: BaseException) -> str:
-    """Return where an error was raised: file and line, never its words."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+    async def _tell_staff(self, news: Callable[[Session], int | None], words: Callable[[Speech], str]) -> None:
+        """Tell the staff group whose id `news` returns."""
+        speech, now = self.speeches.default, self.clock.now()
+
+        def tell(session: Session) -> None:
+            chat_id = news(session)
+            if chat_id is not None:
+                message = Message(chat_id, words(speech), kind=Kind.STAFF)
+                outbox.post(session, message, now=now, language=speech.language)
+
+        try:
+            await self.database.transaction(tell)
+        except Exception as error:  # it is news the next time as well
+            log.error("staff.not_told", error=type(error).__name__)

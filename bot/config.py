@@ -32,6 +32,7 @@ from pydantic import (
 )
 
 from bot.errors import ClinicError, MesobotError, SettingsError
+from bot.logs import Format
 from bot.plain import Plain, and_more, did_you_mean, expected, first_problem
 from bot.programme import Change, Step, overlaid, packaged
 
@@ -88,13 +89,37 @@ def _listen(value: str) -> str:
     return value
 
 
+def _metrics_listen(value: str) -> str:
+    return _listen(f"127.0.0.1:{value}" if value.isdecimal() else value)
+
+
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _staff_chat(value: int) -> int:
     if value >= 0:
         raise ValueError("expected the id of a group, which is negative, like -1001234567890")
+    return value
+
+
+def _recipient(value: str) -> str:
+    import pyrage  # noqa: PLC0415  two megabytes for those who use it
+
+    try:
+        pyrage.x25519.Recipient.from_str(value)
+    except pyrage.RecipientError:
+        raise ValueError("expected the public key that age-keygen printed, like age1ql3z7hjy...") from None
+    return value
+
+
+def _passphrase(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < 12:
+        raise ValueError("expected 12 or more characters, such as five words that do not belong together")
     return value
 
 
@@ -113,6 +138,22 @@ class Settings(Plain):
     send_rate: Annotated[float, Field(gt=0, le=1000)] = 25.0
     """Messages a second to all chats together; Telegram allows about 30."""
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = "INFO"
+    log_format: Annotated[Format, BeforeValidator(_lower)] = "text"
+    metrics_listen: Annotated[str, AfterValidator(_metrics_listen)] | None = None
+    """HOST:PORT, or a port of this machine alone, where /livez, /healthz and /metrics are served."""
+    backup_folder: Path | None = None
+    """Where `run` puts a backup a day."""
+    backup_recipient: Annotated[str, AfterValidator(_recipient)] | None = None
+    """Whose secret key opens the backups, which the machine that makes them need not have."""
+    backup_passphrase: Annotated[SecretStr, AfterValidator(_passphrase)] | None = None
+
+    @model_validator(mode="after")
+    def _backups_are_sealed_once(self) -> Self:
+        if self.backup_recipient and self.backup_passphrase:
+            raise ValueError(
+                "MESOBOT_BACKUP_RECIPIENT and MESOBOT_BACKUP_PASSPHRASE are both set: expected one or neither"
+            )
+        return self
 
     @model_validator(mode="after")
     def _webhook_is_whole(self) -> Self:
@@ -143,7 +184,7 @@ def load_settings(environ: Mapping[str, str], folder: Path) -> Settings:
         raise SettingsError(f"{place}{name + ': ' if key else ''}{said}{and_more(others)}") from None
 
 
-SECRETS = frozenset({"token", "webhook_secret", "database_url"})
+SECRETS = frozenset({"token", "webhook_secret", "database_url", "backup_passphrase"})
 """Settings whose value is never shown."""
 
 
@@ -401,15 +442,43 @@ class Aftercare(Plain):
     peels: Hours = 14 * 24
 
 
+Days = Annotated[Whole, Field(ge=1, le=3650)]
+Months = Annotated[Whole, Field(ge=1, le=600)]
+
+
 class Privacy(Plain):
-    """Who answers for patients' data, and how long it is kept."""
+    """Who answers for patients' data, and how long it is kept. Months are the calendar's."""
 
     controller: Text
     """The legal person."""
     contact: Text
     policy: Url | None = None
     chat_days: Annotated[Whole, Field(ge=1, le=730)] = 90
-    """Days after which questions and messages are deleted."""
+    """Questions, conversations, and messages that were sent."""
+    unbooked_days: Days = 30
+    """Somebody without a visit, since they last wrote; and a booking left unfinished."""
+    answers_days: Days = 30
+    """Answers about health, after the visit."""
+    called_off_days: Days = 90
+    """A visit that did not take place, after its time."""
+    keep_treatments: bool = True
+    """Whether treatments carried out stay when a patient has their data deleted: without name and number."""
+    treatment_months: Months = 24
+    """A treatment carried out, its course with it; a clinic's law may ask for longer."""
+    note_months: Months = 24
+    """What staff wrote down."""
+    follow_up_days: Annotated[Whole, Field(ge=100, le=3650)] = 180
+    """Follow-ups and the answers to them; the last check comes after 12 weeks."""
+    call_days: Days = 90
+    """Calls that were made."""
+    invite_days: Days = 30
+    """Links to a visit, once they are used or have ended."""
+    consent_months: Months = 24
+    """Answers that a newer one has replaced; the newest stays for as long as the patient does."""
+    audit_months: Months = 24
+    """Who did what, by numbers and without words."""
+    backup_days: Days = 30
+    """How long the clinic keeps backups: patients are told so, and whoever makes the backups sees to it."""
 
 
 class Visits(Plain):
@@ -493,6 +562,16 @@ class Alerts(Plain):
     most_pings: Annotated[int, Field(ge=1, le=100)] = 20
 
 
+class Digest(Plain):
+    """The week in numbers, for staff."""
+
+    weekly: bool = True
+    """Sent by itself; without it, only when somebody asks."""
+    day: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
+    at: time = time(8, 30)
+    """The clinic's wall time; on a day on which it is closed, the next one on which it is open."""
+
+
 class Content(Plain):
     """Where the clinic's own texts are."""
 
@@ -526,6 +605,7 @@ class Clinic(Plain):
     privacy: Privacy
     enquiries: Enquiries = Enquiries()
     alerts: Alerts = Alerts()
+    digest: Digest = Digest()
     content: Content = Content()
 
     @model_validator(mode="after")

@@ -81,7 +81,13 @@ async def demo(settings: Settings, clinic: Clinic, *, port: int, browser: bool, 
         stack.callback(store.close)
         group = telegram.add_group("Clinic staff", [telegram.add_user(name) for name in STAFF])
         settings = settings.model_copy(
-            update={"token": SecretStr(token), "api_url": server.url, "webhook_url": None, "staff_chat": group.id}
+            update={
+                "token": SecretStr(token),
+                "api_url": server.url,
+                "webhook_url": None,
+                "staff_chat": group.id,
+                "backup_folder": None,
+            }
         )
         app = App(settings, clinic, store, clock, HttpTransport(server.url, token))
         store.migrate()

@@ -1,33 +1,44 @@
 """`mesobot doctor`: look at every part of an installation, and say what to do about what is wrong."""
 
 import asyncio
+import os
 import stat
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
 from bot import config
 from bot.app import check_content
-from bot.clinic import staffroom
+from bot.clinic import staffroom, zones
 from bot.clock import Clock
 from bot.config import Clinic, Settings
 from bot.delivery.wire import HttpTransport, Refusal, Wire, WireError
 from bot.errors import MesobotError
-from bot.store.database import SCHEMA, Database, parse_url
+from bot.store import backlog, rotation
+from bot.store.backlog import Backlog
+from bot.store.database import SCHEMA, Database, Session, parse_url
+from bot.web import health
 from faq.check import Gravity
+
+T = TypeVar("T")
 
 CLOCK_TOLERANCE = 60.0
 """Seconds by which the machine's clock may differ from Telegram's before reminders come noticeably wrong."""
 RECENT = timedelta(hours=1)
 """A webhook's failure longer ago, with no update waiting, is over."""
+STALE_HOURS = 36
+"""One backup is made a day; half a day more is for a machine that was off."""
 PATIENCE = 10.0
 """Seconds to wait for an answer."""
+ROOM = 1024**3
+"""Bytes of free disk below which it is time to look at it."""
 
 
 class Mark(StrEnum):
@@ -75,10 +86,14 @@ async def examine(environ: Mapping[str, str], folder: Path, clock: Clock) -> Asy
         clinic = found
     if clinic is not None:
         yield _content(clinic, clock)
+        for finding in await asyncio.to_thread(_zone, settings, clinic):
+            yield finding
     async for finding in _telegram(settings, clock):
         yield finding
-    for finding in await asyncio.to_thread(lambda: list(_database(settings))):
+    for finding in await asyncio.to_thread(lambda: list(_database(settings, clock))):
         yield finding
+    yield await asyncio.to_thread(_backups, settings, clock)
+    yield await _running(settings)
 
 
 def _permissions(settings: Settings, folder: Path) -> Iterator[Finding]:
@@ -146,7 +161,7 @@ async def _telegram(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
         yield _groups(me)
         yield await _clock(settings, clock)
         yield _webhook(settings, await wire.call("getWebhookInfo", seconds=PATIENCE), clock)
-        async for finding in _staff(settings, wire):
+        async for finding in _staff(settings, wire, int(me["id"])):
             yield finding
     except Refusal as refusal:
         yield _refused(settings, refusal)
@@ -216,8 +231,8 @@ def _webhook(settings: Settings, info: Mapping[str, Any], clock: Clock) -> Findi
     return Finding(Mark.OK, "webhook", f"{'set' if url else 'none, the bot polls'}; {pending} updates wait")
 
 
-async def _staff(settings: Settings, wire: Wire) -> AsyncIterator[Finding]:
-    chat_id = settings.staff_chat or await asyncio.to_thread(_known_staff_chat, settings)
+async def _staff(settings: Settings, wire: Wire, bot_id: int) -> AsyncIterator[Finding]:
+    chat_id = settings.staff_chat or await asyncio.to_thread(_asked, settings, staffroom.chat)
     if chat_id is None:
         yield Finding(
             Mark.WARNING, "staff chat", "no group is the staff group yet", "`mesobot run` prints a code to claim one"
@@ -225,6 +240,7 @@ async def _staff(settings: Settings, wire: Wire) -> AsyncIterator[Finding]:
         return
     try:
         chat = await wire.call("getChat", {"chat_id": chat_id}, seconds=PATIENCE)
+        member = await wire.call("getChatMember", {"chat_id": chat_id, "user_id": bot_id}, seconds=PATIENCE)
     except Refusal as refusal:
         text = f"the bot cannot see the group {chat_id} ({refusal.code})"
         advice = "add the bot to the group again, or correct MESOBOT_STAFF_CHAT"
@@ -232,11 +248,40 @@ async def _staff(settings: Settings, wire: Wire) -> AsyncIterator[Finding]:
             text, advice = f"the group {chat_id} has a new id", f"set MESOBOT_STAFF_CHAT={refusal.migrate_to}"
         yield Finding(Mark.WRONG, "staff chat", text, advice)
         return
-    yield Finding(Mark.OK, "staff chat", f"the group {chat.get('title', chat_id)!r}")
+    yield _rights(f"the group {chat.get('title', chat_id)!r}", chat, member)
 
 
-def _known_staff_chat(settings: Settings) -> int | None:
-    """Return the group that the database names; None where there is no database that can be asked."""
+RIGHTS = {"can_send_messages": "messages", "can_send_photos": "pictures", "can_send_documents": "files"}
+"""What the bot has to be allowed to send to the staff group."""
+
+
+def _rights(group: str, chat: Mapping[str, Any], member: Mapping[str, Any]) -> Finding:
+    """Say whether the bot is in the group and may do there what it has to."""
+    if member.get("status") in ("left", "kicked"):
+        return Finding(Mark.WRONG, "staff chat", f"the bot is not in {group}", "add it to the group again")
+    given = member if member.get("status") == "restricted" else chat.get("permissions", {})
+    if member.get("status") not in ("administrator", "creator"):
+        missing = [what for right, what in RIGHTS.items() if given.get(right) is False]
+        if missing:
+            text = f"the bot may not send {', '.join(missing)} to {group}"
+            return Finding(
+                Mark.WRONG, "staff chat", text, "make it an administrator, or change the group's permissions"
+            )
+    return Finding(Mark.OK, "staff chat", group)
+
+
+def _zone(settings: Settings, clinic: Clinic) -> list[Finding]:
+    """Say that the clinic's zone is not the one by which its visits were reckoned."""
+    known = _asked(settings, zones.last_known)
+    if known is None or known == clinic.zone:
+        return []
+    text = f"{clinic.zone} now, and {known} when the bot was last started"
+    advice = "the next `mesobot run` lets all that is to come keep its time on the clock; make a backup first"
+    return [Finding(Mark.WARNING, "zone", text, advice)]
+
+
+def _asked(settings: Settings, question: Callable[[Session], T]) -> T | None:
+    """Return what the database answers; None where there is none that can be asked."""
     try:
         url = parse_url(settings.database_url)
     except MesobotError:
@@ -245,14 +290,34 @@ def _known_staff_chat(settings: Settings) -> int | None:
         return None
     database = Database(url)
     try:
-        return database.read_now(staffroom.chat) if database.schema() == SCHEMA else None
+        return database.read_now(question) if database.schema() == SCHEMA else None
     except MesobotError:
         return None
     finally:
         database.close()
 
 
-def _database(settings: Settings) -> Iterator[Finding]:
+def _backups(settings: Settings, clock: Clock) -> Finding:
+    folder = settings.backup_folder
+    if folder is None:
+        return Finding(Mark.WARNING, "backups", "none are made", "set MESOBOT_BACKUP_FOLDER, best on another disk")
+    if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        advice = f"see that {folder} is a folder that this user can write into, and that its disk is there"
+        return Finding(Mark.WRONG, "backups", f"{folder} cannot be written", advice)
+    found = rotation.backups(os.listdir(folder))
+    if not found:
+        return Finding(Mark.WARNING, "backups", f"none in {folder} yet", "`mesobot run` makes one soon after it starts")
+    newest = found[0]
+    hours = (clock.now() - newest.at) / timedelta(hours=1)
+    text = f"{len(found)} in {folder}, the newest {hours:.0f} hours old and {'' if newest.sealed else 'not '}encrypted"
+    if hours > STALE_HOURS:
+        return Finding(Mark.WRONG, "backups", text, "see that `mesobot run` is running; its log says why one failed")
+    if not newest.sealed:
+        return Finding(Mark.WARNING, "backups", text, "set MESOBOT_BACKUP_RECIPIENT or MESOBOT_BACKUP_PASSPHRASE")
+    return Finding(Mark.OK, "backups", text)
+
+
+def _database(settings: Settings, clock: Clock) -> Iterator[Finding]:
     try:
         url = parse_url(settings.database_url)
     except MesobotError as error:
@@ -264,11 +329,17 @@ def _database(settings: Settings) -> Iterator[Finding]:
     database = Database(url)
     try:
         found = database.schema()
+        now = clock.now()
+        waiting = database.read_now(lambda session: backlog.count(session, now)) if found == SCHEMA else None
     except MesobotError as error:
         yield Finding(Mark.WRONG, "database", str(error), "see that it is running and that the address is right")
         return
     finally:
         database.close()
+    if (free := health.free_bytes(database)) is not None:
+        yield _disk(free)
+    if waiting is not None:
+        yield _waiting(waiting, now)
     if found == SCHEMA:
         yield Finding(Mark.OK, "database", f"{url.render_as_string()} at revision {found}")
     elif found is None or found < SCHEMA:
@@ -285,3 +356,48 @@ def _database(settings: Settings) -> Iterator[Finding]:
             f"revision {found} is newer than this program ({SCHEMA})",
             "install the newer version of mesobot",
         )
+
+
+def _disk(free: int) -> Finding:
+    text, advice = f"{free // 1024**2} MB are free for the database", "make room, or move the database to a larger disk"
+    if free < health.LEAST_BYTES:
+        return Finding(Mark.WRONG, "disk", text, advice)
+    return Finding(Mark.WARNING, "disk", text, advice) if free < ROOM else Finding(Mark.OK, "disk", text)
+
+
+def _waiting(waiting: Backlog, now: datetime) -> Finding:
+    """Say what waits in the queues, and whether it has for too long."""
+    numbers = dict.fromkeys(("pending", *backlog.UNDELIVERED), 0)
+    for (state, _), number in waiting.messages.items():
+        numbers[state] = numbers.get(state, 0) + number
+    counts = ", ".join(f"{number} {state}" for state, number in numbers.items())
+    text = f"{waiting.updates} updates wait; messages: {counts}"
+    late = [since for since in (waiting.oldest.update, waiting.oldest.due) if since and now - since > health.LATE]
+    if late:
+        text += f"; the oldest has waited for {(now - min(late)).total_seconds() // 60:.0f} minutes"
+        return Finding(Mark.WRONG, "queues", text, "see that the bot runs, and what its log says")
+    return Finding(Mark.OK, "queues", text)
+
+
+async def _running(settings: Settings) -> Finding:
+    """Ask the bot that runs here how it is; what keeps it from fetching, such as another program, it knows best."""
+    if settings.metrics_listen is None:
+        text = "whether a bot runs here cannot be asked"
+        return Finding(Mark.WARNING, "running", text, "MESOBOT_METRICS_LISTEN=9464 in .env lets it be")
+    address = settings.metrics_listen.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  where it listens everywhere
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE)) as session,
+            session.get(f"http://{address}/healthz") as answer,
+        ):
+            report = await answer.json(content_type=None)
+            wrong = "; ".join(f"{part}: {text}" for part, text in report["wrong"].items())
+            text = f"version {report['version']} since {report['since']}"
+    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, AttributeError):
+        text = f"no bot answers at {address}"
+        return Finding(Mark.WARNING, "running", text, "`mesobot run` starts it; if it should run, look at its log")
+    if wrong:
+        return Finding(Mark.WRONG, "running", f"{text}, and is not well: {wrong}", "its log says more")
+    if report["version"] != metadata.version("mesobot"):
+        return Finding(Mark.WARNING, "running", f"{text}, not the version that is installed", "start it again")
+    return Finding(Mark.OK, "running", text)

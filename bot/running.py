@@ -7,6 +7,7 @@ import gc
 import signal
 import socket
 from collections.abc import Iterable
+from importlib import metadata
 
 import structlog
 
@@ -16,37 +17,69 @@ from bot.clock import SystemClock
 from bot.config import Clinic, Settings
 from bot.delivery.wire import HttpTransport
 from bot.errors import SettingsError
-from bot.store.database import Database, parse_url
+from bot.meters import Meters, Pulse
+from bot.store.database import SCHEMA, Database, parse_url
+from bot.supervisor import Supervisor
 
 log = structlog.get_logger()
 
 
-async def run(settings: Settings, clinic: Clinic, *, stop_on: Iterable[signal.Signals]) -> int:
+async def run(
+    settings: Settings, clinic: Clinic, *, stop_on: Iterable[signal.Signals], supervisor: Supervisor | None = None
+) -> int:
     """Run until one of the signals comes, then finish what is under way; raises MesobotError before anything is
     started."""
+    supervisor = supervisor or Supervisor()
     if settings.token is None:
         raise SettingsError("MESOBOT_TOKEN is not set")
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format, secrets=_secrets(settings))
+    asyncio.get_running_loop().set_exception_handler(logs.note_stray)
     stopped = asyncio.Event()
     for one in stop_on:
         asyncio.get_running_loop().add_signal_handler(one, stopped.set)
     if settings.webhook_url:
-        _try_listen(settings.listen)
+        _try_listen("MESOBOT_LISTEN", settings.listen)
+    if settings.metrics_listen:
+        _try_listen("MESOBOT_METRICS_LISTEN", settings.metrics_listen)
     database = Database(parse_url(settings.database_url))
     try:
         transport = HttpTransport(settings.api_url, settings.token.get_secret_value())
-        app = App(settings, clinic, database, SystemClock(), transport)
+        meters, watch = _watch(settings, database)
+        app = App(settings, clinic, database, SystemClock(), transport, meters=meters)
         database.migrate()  # only now, so that a broken text leaves no database behind
-        try:
-            if await _started(app, stopped):
-                _give_back_memory()
-                await _serve(app, settings, stopped)
-        finally:
-            await app.stop()
+        async with supervisor.watched(), watch:  # from here on it lives, if only to wait for Telegram
+            try:
+                if await _started(app, stopped):
+                    _give_back_memory()
+                    supervisor.tell(f"STATUS=answering as @{app.username}")
+                    await _serve(app, settings, stopped)
+            finally:
+                supervisor.tell("STOPPING=1", "STATUS=finishing what is under way")
+                await app.stop()
     finally:
         database.close()
     log.info("bot.stopped")
     return 0
+
+
+def _secrets(settings: Settings) -> list[str]:
+    """Return what must not be in any line of a log."""
+    token = settings.token.get_secret_value() if settings.token else ""
+    hook = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
+    return [token, token.partition(":")[2], hook, str(parse_url(settings.database_url).password or "")]
+
+
+def _watch(settings: Settings, database: Database) -> tuple[Meters, contextlib.AbstractAsyncContextManager[None]]:
+    """Return what the program tells how it is, and what others ask while it runs; nobody asks if no port is set."""
+    if settings.metrics_listen is None:
+        return Pulse(), contextlib.nullcontext()
+    from bot.web import health  # noqa: PLC0415  who does not want them does not pay for them
+    from bot.web.metrics import Counters  # noqa: PLC0415
+
+    version = metadata.version("mesobot")
+    counters = Counters(version, SCHEMA)
+    looks = health.Health(database, SystemClock(), counters, version=version, polls=settings.webhook_url is None)
+    return counters, health.serving(settings.metrics_listen, looks)
 
 
 def _give_back_memory() -> None:
@@ -58,14 +91,14 @@ def _give_back_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def _try_listen(listen: str) -> None:
-    """Raise SettingsError where HOST:PORT cannot be served: the webhook's server itself would end the program."""
+def _try_listen(setting: str, listen: str) -> None:
+    """Raise SettingsError where HOST:PORT cannot be served: the server itself would end the program."""
     host, _, port = listen.rpartition(":")
     try:
         socket.create_server((host, int(port))).close()
     except OSError as error:
         reason = str(error.strerror).partition(" (")[0]
-        raise SettingsError(f"MESOBOT_LISTEN: {listen} cannot be listened on: {reason}") from None
+        raise SettingsError(f"{setting}: {listen} cannot be listened on: {reason}") from None
 
 
 async def _started(app: App, stopped: asyncio.Event) -> bool:
@@ -84,7 +117,7 @@ async def _started(app: App, stopped: asyncio.Event) -> bool:
 
 
 async def _serve(app: App, settings: Settings, stopped: asyncio.Event) -> None:
-    log.info("bot.started", bot=app.username, mode="webhook" if settings.webhook_url else "polling")
+    log.info("bot.started", bot=app.username, mode="webhook" if settings.webhook_url else "polling", schema=SCHEMA)
     if app.claim_code:
         print(  # noqa: T201  for the person at the terminal, and never into a log
             f"\nNo staff group yet. Add @{app.username} to your staff's Telegram group and send there:\n\n"

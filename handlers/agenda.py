@@ -312,6 +312,8 @@ def _question(desk: Desk, plan: Plan) -> Page:
     say = desk.staff_speech
     whose = visit_cards.practitioner(desk, plan.practitioner) if plan.practitioner else None
     text = words.ask_to_block(say, words.span(say, plan.starts_at, plan.ends_at), whose, plan.reason)
+    if plan.is_guessed_day:
+        text = f"{text}\n\n{words.block_example(say)}"
     units = slots.unit(plan.starts_at), slots.unit(plan.ends_at)
     yes = Button(words.yes_button(say), f"{BLOCK}:{units[0]}:{units[1]}:{plan.practitioner or ''}")
     return Page(text, ((yes, Button(words.no_button(say), NOT_BLOCKED)),))

@@ -46,6 +46,7 @@ from bot.wording.speech import Speech
 from handlers import calendar
 from handlers import visits as visit_cards
 from handlers.desk import Desk, Owed, person
+from handlers.door import in_private
 from handlers.pages import MENU, Page
 
 GROUP = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
@@ -74,7 +75,8 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
         CallbackQueryHandler(partial(make_link, desk), pattern=rf"^{LINK}:\d{{1,18}}$"),
         CallbackQueryHandler(partial(untie, desk), pattern=rf"^{NOT_THEM}:\d{{1,18}}:\d{{1,18}}$"),
         CallbackQueryHandler(
-            partial(answer_consent, desk), pattern=rf"^{CONSENT}:\d{{1,18}}:[a-z-]{{1,16}}:[{YES}{NO}]$"
+            in_private(desk, partial(answer_consent, desk)),
+            pattern=rf"^{CONSENT}:\d{{1,18}}:[a-z-]{{1,16}}:[{YES}{NO}]$",
         ),
     ]
 

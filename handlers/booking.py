@@ -5,7 +5,7 @@ question for the telephone stands under a keyboard of its own, which no edit can
 well. What only turns a page is answered without a write.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -52,16 +52,17 @@ from bot.clinic.visits import (
     Requested,
     TooLate,
     TooMany,
+    TooOften,
 )
 from bot.delivery.messages import Attachment, Button, Delete, Edit, Kind, Message, NoKeyboard, Rows, ShareContact
 from bot.store.database import Session
 from bot.wording import booking as words
-from bot.wording import front
 from bot.wording import visits as visit_words
 from bot.wording.speech import Speech
 from handlers import calendar
 from handlers import visits as staffs
 from handlers.desk import Desk, Owed, person
+from handlers.door import in_private
 from handlers.pages import BOOK, VISITS, Page
 
 PRIVATE = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
@@ -106,23 +107,11 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
         CommandHandler("bookings", partial(list_visits, desk), PRIVATE),
         CommandHandler("cancel", partial(stop, desk), PRIVATE),
         *(
-            CallbackQueryHandler(partial(_in_private, desk, callback), pattern=f"^({pattern})$")
+            CallbackQueryHandler(in_private(desk, partial(callback, desk)), pattern=f"^({pattern})$")
             for pattern, callback in taps.items()
         ),
         CallbackQueryHandler(partial(do_nothing, desk), pattern=f"^{calendar.NOTHING}$"),
     ]
-
-
-Callback = Callable[[Desk, Update, ContextTypes.DEFAULT_TYPE], Awaitable[None]]
-
-
-async def _in_private(desk: Desk, callback: Callback, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-    """Take a tap only in the patient's own chat; a button that turns up in a group does nothing."""
-    query = update.callback_query
-    if query is not None and query.message is not None and query.message.chat.id != query.from_user.id:
-        await desk.acknowledge(query, front.old_button(desk.speech(query.from_user)), alert=True)
-    else:
-        await callback(desk, update, context)
 
 
 # --- the form, drawn
@@ -566,6 +555,8 @@ def _done(desk: Desk, say: Speech, tap: _Tap, outcome: _Outcome) -> Iterator[Owe
         case TooMany(most):
             text = words.too_many(say, desk.clinic, most)
             yield Owed(Message(tap.chat_id, text, _to_visits(say)))
+        case TooOften():
+            yield Owed(Message(tap.chat_id, words.too_often(say, desk.clinic), _to_visits(say)))
         case TooLate(_, hours):
             yield from _closed(tap.chat_id, words.too_late(say, desk.clinic, hours), tap.message_id)
         case NoStaff():

@@ -20,7 +20,6 @@ from handlers.pages import Page
 
 GROUP = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
 TICK, TURN = "ctick", "cpage"
-RECORD = "prec"
 """Shows a patient's record: handlers/records.py answers it."""
 A_PAGE = 8
 """Lines on one page: with all their reasons they stay below 4,096 characters."""
@@ -109,7 +108,7 @@ def drawn(desk: Desk, found: CallList, number: int) -> Page:
         tick = Button(
             words.tick_button(say, place, line.card.name), f"{TICK}:{line.card.visit_id}:{line.newest}:{number}"
         )
-        rows.append((tick, Button(words.record_button(say), f"{RECORD}:{line.card.visit_id}")))
+        rows.append((tick, Button(words.record_button(say), f"{visit_cards.RECORD}:{line.card.visit_id}")))
     if count > 1:
         parts.append(words.page(say, number + 1, count))
         ways = ((number - 1, "‹"), (number + 1, "›"))

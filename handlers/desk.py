@@ -9,7 +9,7 @@ fails.
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -20,7 +20,9 @@ from bot.clock import Clock
 from bot.config import Clinic
 from bot.delivery import inbox, outbox
 from bot.delivery.messages import Edit, Message, Outbound, to_call
+from bot.delivery.patience import Patience
 from bot.delivery.wire import Refusal, Wire, WireError
+from bot.meters import Meters
 from bot.store.database import Database, Session
 from bot.wording.speech import Speech, Speeches
 from faq.reader import Reader
@@ -56,6 +58,7 @@ class Desk:
     pages: Pages
     find_reader: Callable[[], Reader]
     """Returns the reader, which is there before the first update is handled."""
+    meters: Meters = field(default_factory=Meters)
     marked: set[int] = field(default_factory=set)
     """Updates that a transaction has marked as handled since the application last looked."""
     delayed: set[tuple[int, int]] = field(default_factory=set)
@@ -65,6 +68,16 @@ class Desk:
     """The languages that people chose instead of their Telegram's, by chat."""
     looked_at: dict[str, datetime] = field(default_factory=dict)
     """When something that need not be looked at in every round was looked at last."""
+    doubts: set[int] = field(default_factory=set)
+    """Doubts about the clock that have been told of and are not over."""
+    members: dict[tuple[int, int], datetime] = field(default_factory=dict)
+    """Until when somebody is taken for a member of a group, by group and person."""
+    talk: Patience = field(default_factory=lambda: Patience(30, timedelta(minutes=1), timedelta(minutes=1)))
+    """With what one person writes; a nervous one types fifteen short lines in a minute."""
+    relay: Patience = field(default_factory=lambda: Patience(60, timedelta(hours=1), timedelta(minutes=15)))
+    """With what one person makes the staff group read; what may be an emergency is not counted."""
+    claims: Patience = field(default_factory=lambda: Patience(5, timedelta(hours=1), timedelta(hours=1)))
+    """With the codes one group tries."""
 
     @property
     def reader(self) -> Reader:

@@ -44,6 +44,7 @@ from bot.wording.speech import Speech
 from handlers import booking, cards
 from handlers import visits as staffs
 from handlers.desk import Desk, Owed, person
+from handlers.door import in_private
 from handlers.pages import VISITS, Page
 
 ANSWER, LATE, SIGN, QUESTION, GIVEN = "fu", "ful", "fus", "fuq", "fua"
@@ -61,14 +62,22 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
     """Return the handlers of this conversation."""
     number = r"\d{1,18}"
     return [
-        CallbackQueryHandler(partial(answer, desk), pattern=rf"^{ANSWER}:{number}:({'|'.join(ANSWERS)})$"),
-        CallbackQueryHandler(partial(late, desk), pattern=rf"^{LATE}:{number}:\d{{1,3}}$"),
-        CallbackQueryHandler(partial(sign, desk), pattern=rf"^{SIGN}:{number}:[a-z]+$"),
-        CallbackQueryHandler(partial(question, desk), pattern=rf"^{QUESTION}:{number}(:[a-z0-9-]+)?$"),
-        CallbackQueryHandler(partial(change, desk), pattern=rf"^{GIVEN}:{number}:[a-z0-9-]+:[ynu]$"),
-        CallbackQueryHandler(partial(ask_stop, desk), pattern=rf"^{STOP}:{number}$"),
-        CallbackQueryHandler(partial(stop, desk), pattern=rf"^{STOP}:{number}:([{''.join(PURPOSES)}]|{ALL}|{KEEP})$"),
-        CallbackQueryHandler(partial(turn_on, desk), pattern=rf"^{BACK_ON}:[{''.join(PURPOSES)}]{{1,3}}$"),
+        CallbackQueryHandler(
+            in_private(desk, partial(answer, desk)), pattern=rf"^{ANSWER}:{number}:({'|'.join(ANSWERS)})$"
+        ),
+        CallbackQueryHandler(in_private(desk, partial(late, desk)), pattern=rf"^{LATE}:{number}:\d{{1,3}}$"),
+        CallbackQueryHandler(in_private(desk, partial(sign, desk)), pattern=rf"^{SIGN}:{number}:[a-z]+$"),
+        CallbackQueryHandler(
+            in_private(desk, partial(question, desk)), pattern=rf"^{QUESTION}:{number}(:[a-z0-9-]+)?$"
+        ),
+        CallbackQueryHandler(in_private(desk, partial(change, desk)), pattern=rf"^{GIVEN}:{number}:[a-z0-9-]+:[ynu]$"),
+        CallbackQueryHandler(in_private(desk, partial(ask_stop, desk)), pattern=rf"^{STOP}:{number}$"),
+        CallbackQueryHandler(
+            in_private(desk, partial(stop, desk)), pattern=rf"^{STOP}:{number}:([{''.join(PURPOSES)}]|{ALL}|{KEEP})$"
+        ),
+        CallbackQueryHandler(
+            in_private(desk, partial(turn_on, desk)), pattern=rf"^{BACK_ON}:[{''.join(PURPOSES)}]{{1,3}}$"
+        ),
     ]
 
 
@@ -78,14 +87,15 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
 async def make_followup_rounds(desk: Desk) -> None:
     """Send the follow-ups that are due, until none is; once a minute look whom messages did not reach."""
     more = True
-    while more:
+    while more and desk.clock.doubt() is None:
         _, more = await desk.act(
             desk.staff_speech,
             lambda session, now: followups.make_rounds(session, desk.clinic, now),
             lambda outcome: [drawn(desk, due) for due in outcome[0]],
         )
     now = desk.clock.now()
-    if now - desk.looked_at.get(ANSWER, now - EVERY) < EVERY:
+    since = now - desk.looked_at.get(ANSWER, now - EVERY)
+    if timedelta(0) <= since < EVERY:  # a clock that was set back is not waited for
         return
     desk.looked_at[ANSWER] = now
     await learn_languages(desk)

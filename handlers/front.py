@@ -17,6 +17,7 @@ from bot.wording import front
 from bot.wording.speech import Speech
 from handlers import arrivals, booking
 from handlers.desk import Desk, Owed, person
+from handlers.door import in_private
 from handlers.pages import BOOK, CATEGORY, MENU, TOPIC, Page
 
 PRIVATE = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
@@ -26,8 +27,8 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
     """Return the handlers of this conversation."""
     return [
         CommandHandler("start", partial(start, desk), PRIVATE),
-        CommandHandler(["menu", "help", "privacy", "contact"], partial(page_command, desk), PRIVATE),
-        CallbackQueryHandler(partial(tap, desk), pattern=f"^({MENU}|{CATEGORY}:|{TOPIC}:)"),
+        CommandHandler(["menu", "help", "contact"], partial(page_command, desk), PRIVATE),
+        CallbackQueryHandler(in_private(desk, partial(tap, desk)), pattern=f"^({MENU}|{CATEGORY}:|{TOPIC}:)"),
     ]
 
 
@@ -74,7 +75,6 @@ async def page_command(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE)
     pages = {
         "menu": desk.pages.menu,
         "help": desk.pages.help,
-        "privacy": desk.pages.privacy,
         "contact": desk.pages.contact,
     }
     await desk.send(update, say, pages[name](say))

@@ -56,10 +56,6 @@ class Pages:
         """Say how to use the bot."""
         return Page(front.help_text(say, self.clinic), ((_menu_button(say),),))
 
-    def privacy(self, say: Speech) -> Page:
-        """Say what is kept."""
-        return Page(front.privacy(say, self.clinic), ((_menu_button(say),),))
-
     def contact(self, say: Speech) -> Page:
         """Say how to reach a person."""
         today = self.clock.now().astimezone(self.clinic.tz).date()

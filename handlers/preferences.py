@@ -20,6 +20,7 @@ from bot.wording import preferences as words
 from bot.wording.speech import Speech
 from handlers import visits as staffs
 from handlers.desk import Desk, Owed, person
+from handlers.door import in_private
 from handlers.followups import facts
 from handlers.pages import BOOK, Page
 
@@ -38,10 +39,10 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
     return [
         CommandHandler("settings", partial(settings, desk), PRIVATE),
         CommandHandler("plan", partial(plan, desk), PRIVATE),
-        CallbackQueryHandler(partial(settings, desk), pattern=f"^{OPEN}$"),
-        CallbackQueryHandler(partial(turn, desk), pattern=rf"^{SET}:({QUIET}|{LANGUAGE})?$"),
+        CallbackQueryHandler(in_private(desk, partial(settings, desk)), pattern=f"^{OPEN}$"),
+        CallbackQueryHandler(in_private(desk, partial(turn, desk)), pattern=rf"^{SET}:({QUIET}|{LANGUAGE})?$"),
         CallbackQueryHandler(
-            partial(change, desk),
+            in_private(desk, partial(change, desk)),
             pattern=rf"^{SET}:(({purposes}):[01]|{QUIET}:(\d+-\d+|{CLINICS})|{LANGUAGE}:[A-Za-z_-]+)$",
         ),
     ]

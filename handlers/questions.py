@@ -1,10 +1,11 @@
 """What people write in a private chat: red flags, questions, and what they say to the clinic."""
 
+import asyncio
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from telegram import CallbackQuery, Update
+from telegram import CallbackQuery, Update, User
 from telegram.ext import BaseHandler, CallbackQueryHandler, ContextTypes, MessageHandler, filters
 
 from bot.clinic import enquiries, insights, opening, patients, reception
@@ -22,6 +23,7 @@ from bot.clinic.drafts import (
 from bot.clinic.enquiries import (
     AlreadyPassedOn,
     Asked,
+    AskedEnough,
     Card,
     Changed,
     NobodyToAsk,
@@ -37,15 +39,17 @@ from bot.clinic.reception import Answered, ButtonsOnly, Listed
 from bot.clinic.replies import Described
 from bot.clinic.visits import NoStaff, NotHere, TooMany
 from bot.delivery.messages import Copy, Kind, Message
+from bot.delivery.patience import Verdict
 from bot.store.database import Session
 from bot.store.models import Question
 from bot.wording import answers, front, staff
 from bot.wording import booking as booking_words
 from bot.wording.speech import Speech
 from faq.reader import Understood
-from handlers import booking, cards, followups
+from handlers import booking, cards, followups, privacy
 from handlers.desk import Desk, Owed, person
-from handlers.pages import ASK, HELPFUL
+from handlers.door import in_private
+from handlers.pages import ASK, HELPFUL, Page
 
 MESSAGE = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE & ~filters.StatusUpdate.ALL & ~filters.COMMAND
 EDITED = filters.ChatType.PRIVATE & filters.UpdateType.EDITED_MESSAGE
@@ -56,9 +60,9 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
     return [
         MessageHandler(MESSAGE, partial(hear, desk)),
         MessageHandler(EDITED, partial(hear_edited, desk)),
-        CallbackQueryHandler(partial(pass_on, desk), pattern=rf"^{ASK}:\d{{1,18}}$"),
-        CallbackQueryHandler(partial(rate, desk), pattern=rf"^{HELPFUL}:\d{{1,18}}:[01]$"),
-        CallbackQueryHandler(partial(end, desk), pattern=rf"^{cards.END}:\d{{1,18}}$"),
+        CallbackQueryHandler(in_private(desk, partial(pass_on, desk)), pattern=rf"^{ASK}:\d{{1,18}}$"),
+        CallbackQueryHandler(in_private(desk, partial(rate, desk)), pattern=rf"^{HELPFUL}:\d{{1,18}}:[01]$"),
+        CallbackQueryHandler(in_private(desk, partial(end, desk)), pattern=rf"^{cards.END}:\d{{1,18}}$"),
     ]
 
 
@@ -67,11 +71,14 @@ async def hear(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
     message, user = update.effective_message, update.effective_user
     if message is None or user is None:
         return
+    if not await _has_patience(desk, update, user, message.text or message.caption or ""):
+        return
     if message.contact is not None and await booking.share(desk, update, user, message.contact):
         return
-    say = desk.speech(user)
+    if message.reply_to_message is not None and await privacy.correct(desk, update, user, message):
+        return
     said = Said(message.text or message.caption or "", message.message_id, message.text is not None)
-    now = desk.clock.now()
+    say, now = desk.speech(user), desk.clock.now()
 
     def understand(session: Session) -> tuple[Understood, Words]:
         previous = patients.recent_topic(session, user.id, now)
@@ -79,6 +86,8 @@ async def hear(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
         return understood, reception.understand(desk.clinic, said.text, now, say.language)
 
     understood, words = await desk.database.read(understand) if said.text else (None, Words())
+    if understood is not None:
+        desk.meters.understood(understood.route, understood.level.value if understood.level else None)
     goes_back = said.text == booking_words.back_button(say)
     await desk.keep(
         update,
@@ -90,13 +99,26 @@ async def hear(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
     )
 
 
+async def _has_patience(desk: Desk, update: Update, user: User, text: str) -> bool:
+    """True where what somebody wrote is taken: always what may be an emergency, but nobody's flood, who is told once.
+
+    Commands and buttons do not come here, so that they always work.
+    """
+    verdict, say = desk.talk.judge(user.id, desk.clock.now()), desk.speech(user)
+    if verdict is Verdict.HEED or (text and await asyncio.to_thread(desk.reader.is_urgent, text, say.language)):
+        return True
+    if verdict is Verdict.TELL:
+        await desk.send(update, say, Page(front.too_much(say, desk.clinic)))
+    return False
+
+
 async def hear_edited(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
     """Heed a red flag that was edited into a message, and let a correction follow what was passed on to staff."""
     message = update.effective_message
     text = (message.text or message.caption or "") if message else ""
     if desk.reader.is_urgent(text, desk.speech(update.effective_user).language):
         await hear(desk, update, context)
-    elif message is not None:
+    elif message is not None and desk.talk.judge(message.chat.id, desk.clock.now()) is Verdict.HEED:
         name = message.from_user.full_name if message.from_user else ""
         await cards.follow_edit(desk, update, message, lambda text, say: staff.relayed(say, name, text))
 
@@ -104,7 +126,7 @@ async def hear_edited(desk: Desk, update: Update, context: ContextTypes.DEFAULT_
 def _heard(desk: Desk, say: Speech, chat_id: int, said: Said, outcome: reception.Outcome) -> Iterator[Owed]:
     match outcome:
         case Answered(asked, form):
-            yield from _reply(desk, say, chat_id, asked, with_file=not said.is_text)
+            yield from _reply(desk, say, chat_id, said, asked)
             yield from booking.shown(desk, say, form)
         case ButtonsOnly(form):
             yield from booking.buttons_only(desk, say, form)
@@ -116,26 +138,39 @@ def _heard(desk: Desk, say: Speech, chat_id: int, said: Said, outcome: reception
         case Filled() | Stale() | Stopped() | Refused() | Invalid() | NotHere():
             yield from booking.filled(desk, say, chat_id, outcome)
         case Asked():
-            yield from _reply(desk, say, chat_id, outcome, with_file=not said.is_text)
+            yield from _reply(desk, say, chat_id, said, outcome)
         case Described(card):
             yield from followups.described(desk, say, chat_id, _relayed(desk, chat_id, said, card))
         case Silenced():
             yield from followups.silenced(desk, say, chat_id, outcome)
         case Relayed(card):
-            yield _relayed(desk, chat_id, said, card)
+            yield from _relayed_in_bounds(desk, say, chat_id, said, card)
         case Unreadable():
             page = desk.pages.menu(say)
             yield Owed(Message(chat_id, front.cannot_read(say, desk.clinic), page.rows))
 
 
-def _reply(desk: Desk, say: Speech, chat_id: int, asked: Asked, *, with_file: bool) -> Iterator[Owed]:
+def _reply(desk: Desk, say: Speech, chat_id: int, said: Said, asked: Asked) -> Iterator[Owed]:
     page = desk.pages.reply(say, asked.understood, asked.question_id)
     urgent = asked.understood.route == "urgent"
     yield Owed(Message(chat_id, page.text, page.rows, Kind.SAFETY if urgent else Kind.REPLY))
-    if with_file and not urgent:
+    if not said.is_text and not urgent:
         yield Owed(Message(chat_id, front.cannot_read(say, desk.clinic)))
     if asked.alert:
         yield cards.posted(desk, asked.alert, kind=Kind.SAFETY)
+    if asked.under and desk.relay.judge(chat_id, desk.clock.now()) is Verdict.HEED:
+        yield _relayed(desk, chat_id, said, asked.under)
+
+
+def _relayed_in_bounds(desk: Desk, say: Speech, chat_id: int, said: Said, card: Card) -> Iterator[Owed]:
+    """Pass on what a patient says, as long as staff can read it all."""
+    match desk.relay.judge(chat_id, desk.clock.now()):
+        case Verdict.HEED:
+            yield _relayed(desk, chat_id, said, card)
+        case Verdict.TELL:
+            yield Owed(Message(chat_id, answers.relayed_enough(say, desk.clinic)))
+        case Verdict.IGNORE:
+            return
 
 
 def _relayed(desk: Desk, chat_id: int, said: Said, card: Card) -> Owed:
@@ -158,7 +193,7 @@ async def pass_on(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> N
     outcome = await desk.keep(
         update,
         say,
-        lambda session, now: enquiries.pass_on(session, desk.clinic, question_id, query.from_user.id, now),
+        lambda session, now: enquiries.ask(session, desk.clinic, question_id, query.from_user.id, now),
         lambda outcome: _passed_on(desk, say, query.from_user.id, outcome),
     )
     match outcome:
@@ -166,11 +201,13 @@ async def pass_on(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> N
             await desk.acknowledge(query, answers.already_passed_on(say))
         case NoSuchQuestion():
             await desk.acknowledge(query, front.old_button(say), alert=True)
+        case AskedEnough():
+            await desk.acknowledge(query, answers.asked_enough(say, desk.clinic), alert=True)
         case PassedOn() | NobodyToAsk() | None:
             await desk.acknowledge(query)
 
 
-def _passed_on(desk: Desk, say: Speech, chat_id: int, outcome: PassOnOutcome) -> Iterator[Owed]:
+def _passed_on(desk: Desk, say: Speech, chat_id: int, outcome: PassOnOutcome | AskedEnough) -> Iterator[Owed]:
     match outcome:
         case PassedOn(card):
             yield cards.posted(desk, card, kind=Kind.STAFF)
@@ -179,7 +216,7 @@ def _passed_on(desk: Desk, say: Speech, chat_id: int, outcome: PassOnOutcome) ->
             yield Owed(Message(chat_id, answers.passed_on(say, desk.clinic, today, is_open=is_open)))
         case NobodyToAsk():
             yield Owed(Message(chat_id, answers.nobody_to_ask(say, desk.clinic)))
-        case AlreadyPassedOn() | NoSuchQuestion():
+        case AlreadyPassedOn() | NoSuchQuestion() | AskedEnough():
             pass
 
 

@@ -18,11 +18,11 @@ from bot.delivery.messages import Button, Edit, ForceReply, Kind, Message, React
 from bot.store.database import Session
 from bot.wording import agenda as agenda_words
 from bot.wording import booking as booking_words
+from bot.wording import privacy as privacy_words
 from bot.wording import records as words
 from bot.wording import visits as visit_words
-from handlers import arrivals, endings, followups
+from handlers import arrivals, endings, erasures, followups
 from handlers import visits as visit_cards
-from handlers.calls import RECORD
 from handlers.desk import Desk, Owed
 from handlers.pages import Page
 
@@ -42,7 +42,7 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
     plain = "|".join((BACK, PICK_SEND, PICK_SKIP, PAUSE, RESUME, HEALTH, WRITE_NOTE, WRITE_MESSAGE))
     return [
         CommandHandler("patient", partial(find, desk), GROUP),
-        CallbackQueryHandler(partial(show, desk), pattern=f"^{RECORD}:{number}$"),
+        CallbackQueryHandler(partial(show, desk), pattern=f"^{visit_cards.RECORD}:{number}$"),
         CallbackQueryHandler(
             partial(press, desk), pattern=f"^(({plain}):{number}|({NOW}|{LEAVE_OUT}|{TAKE_BACK}):{number}:{number})$"
         ),
@@ -57,7 +57,7 @@ async def find(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -
     chat = update.effective_chat
     if chat is None:
         return
-    text, say = " ".join(context.args or ()), desk.staff_speech
+    text, say, actor = " ".join(context.args or ()), desk.staff_speech, _actor(update)
 
     def render(found: Record | Several | NotHere) -> Iterator[Owed]:
         match found:
@@ -82,7 +82,7 @@ async def find(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -
         update,
         say,
         lambda session, now: (
-            records.find(session, desk.clinic, chat.id, text, now)
+            records.find(session, desk.clinic, chat.id, text, actor, now)
             if text or not records.is_staffs(session, chat.id)
             else Several(())
         ),
@@ -95,15 +95,21 @@ async def show(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
     query = update.callback_query
     if query is None or query.data is None or query.message is None:
         return
-    chat_id, visit_id = query.message.chat.id, int(query.data.partition(":")[2])
+    chat_id, visit_id, actor = query.message.chat.id, int(query.data.partition(":")[2]), _actor(update)
     found = await desk.keep(
         update,
         desk.staff_speech,
-        lambda session, now: records.look(session, desk.clinic, visit_id, chat_id, now),
+        lambda session, now: records.show(session, desk.clinic, visit_id, chat_id, actor, now),
         lambda found: [_posted(desk, found)] if isinstance(found, Record) else [],
     )
     gone = visit_words.gone(desk.staff_speech) if isinstance(found, NotHere) else None
     await desk.acknowledge(query, gone, alert=gone is not None)
+
+
+def _actor(update: Update) -> Actor:
+    """Return who wrote or tapped; a group's anonymous administrator has no number of their own."""
+    user = update.effective_user
+    return Actor(user.id, user.first_name) if user else Actor(None, "")
 
 
 def _posted(desk: Desk, record: Record) -> Owed:
@@ -196,8 +202,11 @@ def _rows(desk: Desk, record: Record) -> Rows:
         rows.append((hold,))
     else:
         rows.append((note, Button(words.link_button(say), f"{arrivals.LINK}:{visit_id}")))
+    erase = Button(privacy_words.staff_delete_button(say), f"{erasures.ASK}:{visit_id}")
     if record.health is not None:
-        rows.append((Button(words.health_button(say), f"{HEALTH}:{record.health}"),))
+        rows.append((Button(words.health_button(say), f"{HEALTH}:{record.health}"), erase))
+    else:
+        rows.append((erase,))
     return tuple(rows)
 
 
@@ -277,6 +286,8 @@ def _do(
             return records.pause(session, clinic, visit_id, chat_id, actor, now, paused=action == PAUSE)
         case ("phealth", (visit_id,)):
             return records.health(session, clinic, visit_id, chat_id, actor, now)
+        case ("pback", (visit_id,)):
+            return records.show(session, clinic, visit_id, chat_id, actor, now)
         case _:
             return records.look(session, clinic, numbers[0], chat_id, now)
 

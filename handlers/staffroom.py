@@ -22,11 +22,13 @@ from bot.clinic.insights import GAP
 from bot.clinic.staffroom import Claimed, ClaimedElsewhere, ClaimOutcome, WrongCode
 from bot.delivery.markup import TEXT_LIMIT, length
 from bot.delivery.messages import Copy, Kind, Message, Reaction
+from bot.delivery.patience import Verdict
 from bot.store.database import Session
 from bot.wording import answers, front, staff
 from bot.wording import visits as visit_words
 from handlers import arrivals, cards, endings, gaps, records, visits
 from handlers.desk import Desk, Owed
+from handlers.pages import Page
 
 GROUP = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
 ANSWER_LIMIT = TEXT_LIMIT - 200
@@ -60,6 +62,11 @@ async def claim(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) 
     """Make this the staff group, given the code."""
     chat, user = update.effective_chat, update.effective_user
     if chat is None:
+        return
+    verdict = desk.claims.judge(chat.id, desk.clock.now())
+    if verdict is not Verdict.HEED:
+        if verdict is Verdict.TELL:
+            await desk.send(update, desk.staff_speech, Page(staff.too_many_codes(desk.staff_speech)))
         return
     code = context.args[0] if context.args else ""
     await desk.keep(

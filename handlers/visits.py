@@ -38,6 +38,7 @@ from bot.clinic.visits import (
     Taken,
     TooLate,
     TooMany,
+    TooOften,
 )
 from bot.clinic.waits import Offered, Passed
 from bot.delivery import messages
@@ -45,17 +46,20 @@ from bot.delivery.markup import escape
 from bot.delivery.messages import Button, Edit, ForceReply, Kind, Rows
 from bot.store.database import Session
 from bot.wording import booking, facts, front
+from bot.wording import calls as call_words
 from bot.wording import visits as words
 from bot.wording.speech import Speech
 from bot.wording.visits import Plain
 from handlers import calendar
 from handlers.desk import Desk, Owed
+from handlers.door import in_private
 
 CONFIRM, ANYWAY, OTHER, OTHER_ANYWAY, WHO, MONTH, DAY, OFFER = (
     "vok", "vsure", "vot", "votr", "vwho", "vmo", "vday", "vat",
 )  # fmt: skip
 DECLINE, REASON, TYPED, WRITE, DETAILS, BACK = "vno", "vwhy", "vtyped", "vmsg", "vinfo", "vback"
 OPEN = "vopen"
+RECORD = "prec"
 """Posts a fresh card of a visit."""
 ACCEPT, REFUSE, CANCEL, CALL = "pva", "pvr", "pvc", "pcall"
 MOVE, BOOK_AT, FILE = "mv", "bkat", "bvi"
@@ -78,9 +82,11 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
             partial(press, desk), pattern=rf"^(({plain}):{version}|({chosen}):[a-z0-9-]+|{REASON}:{version}:[a-z]+)$"
         ),
         CallbackQueryHandler(partial(open_card, desk), pattern=rf"^{OPEN}:\d{{1,18}}$"),
-        CallbackQueryHandler(partial(answer_proposal, desk), pattern=rf"^({ACCEPT}|{REFUSE}|{CANCEL}):{version}$"),
-        CallbackQueryHandler(partial(answer_offer, desk), pattern=rf"^({TAKE}|{PASS}):{version}$"),
-        CallbackQueryHandler(partial(call, desk), pattern=f"^{CALL}$"),
+        CallbackQueryHandler(
+            in_private(desk, partial(answer_proposal, desk)), pattern=rf"^({ACCEPT}|{REFUSE}|{CANCEL}):{version}$"
+        ),
+        CallbackQueryHandler(in_private(desk, partial(answer_offer, desk)), pattern=rf"^({TAKE}|{PASS}):{version}$"),
+        CallbackQueryHandler(in_private(desk, partial(call, desk)), pattern=f"^{CALL}$"),
     ]
 
 
@@ -138,7 +144,7 @@ def state(desk: Desk, card: Card) -> str:  # noqa: PLR0911  one state, one sente
         case "requested":
             return words.state_requested(say, say.instant(card.requested_at))
         case "proposed":
-            return words.state_proposed(say, card.decided_by)
+            return words.state_proposed(say, card.decided_by, _until(desk, say, card))
         case "confirmed" if card.reason:
             return words.state_kept(say, card.decided_by, card.reason)
         case "confirmed":
@@ -173,16 +179,17 @@ def _rows(desk: Desk, card: Card) -> Rows:
     write = Button(words.message_button(say), _data(WRITE, card))
     details = Button(words.details_button(say), _data(DETAILS, card))
     other = Button(words.other_time_button(say), _data(OTHER, card))
+    record = Button(call_words.record_button(say), f"{RECORD}:{card.visit_id}")
     match card.status:
         case "requested":
             confirm = Button(words.confirm_button(say), _data(CONFIRM, card))
-            return (confirm, other), (Button(words.decline_button(say), _data(DECLINE, card)), write), (details,)
+            return (confirm, other), (Button(words.decline_button(say), _data(DECLINE, card)), write), (details, record)
         case "proposed":
-            return (other, Button(words.decline_button(say), _data(DECLINE, card))), (write, details)
+            return (other, Button(words.decline_button(say), _data(DECLINE, card))), (write, details), (record,)
         case "confirmed" if card.starts_at > desk.clock.now():
-            return (other, Button(words.cancel_button(say), _data(DECLINE, card))), (write, details)
+            return (other, Button(words.cancel_button(say), _data(DECLINE, card))), (write, details), (record,)
         case _:
-            return ((write, details),)
+            return (write, details), (record,)
 
 
 def _edit(desk: Desk, card: Card, message_id: int, text: str, rows: Rows) -> Owed:
@@ -697,7 +704,7 @@ async def answer_offer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE)
                 yield posted(desk, card)
             case Passed():
                 yield Owed(Edit(*place, words.earlier_passed(say)))
-            case Taken() | TooMany() | TooLate() | NoStaff() | Late() | NotHere():
+            case Taken() | TooMany() | TooOften() | TooLate() | NoStaff() | Late() | NotHere():
                 return
 
     outcome = await desk.keep(
@@ -709,7 +716,7 @@ async def answer_offer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE)
     match outcome:
         case Taken() | Late() | NotHere():
             await desk.acknowledge(query, words.earlier_gone(say), alert=True)
-        case TooLate() | TooMany() | NoStaff():
+        case TooLate() | TooMany() | TooOften() | NoStaff():
             await desk.acknowledge(query, words.call(say, desk.clinic), alert=True)
         case Requested() | Passed() | None:
             await desk.acknowledge(query)

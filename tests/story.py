@@ -13,6 +13,7 @@ from bot.clock import MovableClock
 from bot.config import Clinic, Settings
 from bot.delivery.limiter import Limiter, Rate
 from bot.delivery.wire import File, Transport, Uncertain
+from bot.meters import Meters
 from bot.sandbox.faults import ConnectionDropped, NoAnswer
 from bot.sandbox.telegram import Telegram
 from bot.sandbox.world import Call, Chat, Upload, User
@@ -68,6 +69,7 @@ class Story:
         self.staffed = staffed
         self.transport: Transport = SandboxTransport(self.telegram)
         self.app: App | None = None
+        self.meters: Meters | None = None
         self.database: Database | None = None
 
     async def open(self) -> "Story":
@@ -77,7 +79,14 @@ class Story:
         settings = Settings(token=SecretStr(TOKEN), staff_chat=self.group.id if self.staffed else None)
         limiter = Limiter(Rate(10_000, 10_000))  # limits have tests of their own
         self.app = App(
-            settings, self.clinic, self.database, self.clock, self.transport, limiter=limiter, reader=self.reader
+            settings,
+            self.clinic,
+            self.database,
+            self.clock,
+            self.transport,
+            limiter=limiter,
+            reader=self.reader,
+            meters=self.meters,
         )
         await self.app.start()
         await self.settle()

@@ -6,11 +6,13 @@ MESOBOT_BACKLOG says how many overdue steps there are (300 if it is not set).
 import asyncio
 import os
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from itertools import cycle
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+import pytest_asyncio
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -18,7 +20,7 @@ from bot.clinic import consents, followups, plans, undelivered
 from bot.clinic.plans import FROZEN, PLANNED, REFUSED, SENT, SKIPPED, STALE
 from bot.config import Clinic
 from bot.delivery import outbox
-from bot.delivery.limiter import Limiter, Rate
+from bot.delivery.limiter import OVERALL, Limiter, Rate
 from bot.delivery.messages import Kind, Message
 from bot.sandbox.world import Call as Request
 from bot.sandbox.world import User
@@ -35,6 +37,9 @@ THIS_MORNING = MONDAY.replace(hour=9, minute=0)
 FRIDAY = datetime(2026, 11, 27, 10, 0, tzinfo=UTC)
 NOTE = "A note from"
 NO_CHAT = "no chat"
+SOON = 125
+"""Messages that may go before a reply: five seconds' worth, where what is under way takes up the whole rate."""
+UNSENT = select(Outgoing.id).where(Outgoing.state.in_(("pending", "sending")))
 
 
 class Case(NamedTuple):
@@ -214,6 +219,102 @@ async def test_who_writes_in_the_middle_is_answered_before_what_was_planned(seco
     assert len(patients) == len(set(patients)) > 5 + 2 * outbox.WAVE, "there was more to send, and each got one message"
 
 
+def skipping_idle_time(loop: asyncio.AbstractEventLoop) -> Seconds:
+    """Let the loop's time stand still while anybody works, threads too, and pass at once when everybody waits."""
+    seconds, at_work = Seconds(), set[asyncio.Future[object]]()
+    run, select_real = loop.run_in_executor, loop._selector.select  # type: ignore[attr-defined]  # of every selector loop
+
+    def counted(*args: Any) -> asyncio.Future[Any]:
+        future = run(*args)
+        at_work.add(future)
+        future.add_done_callback(at_work.discard)
+        return future
+
+    def skip(timeout: float | None) -> Any:
+        if not timeout or at_work:
+            return select_real(timeout if not at_work else min(0.02, timeout or 0.0))
+        events = select_real(0)
+        if not events:
+            seconds.now += timeout
+        return events
+
+    loop.run_in_executor = counted  # type: ignore[method-assign,assignment]  # where every thread's work begins
+    loop._selector.select = skip  # type: ignore[attr-defined]  # where the loop waits
+    loop.time = seconds  # type: ignore[method-assign]  # by which it waits
+    return seconds
+
+
+@pytest_asyncio.fixture
+async def skipped(monkeypatch: pytest.MonkeyPatch) -> Seconds:
+    """Seconds that pass for the loop, the limits at the product's own rate, and the stand-in alike; to be asked for
+    before the story."""
+    seconds = skipping_idle_time(asyncio.get_running_loop())
+    monkeypatch.setattr("tests.story.Limiter", lambda _: Limiter(OVERALL, seconds))
+    return seconds
+
+
+def most_within(instants: list[float], length: float) -> int:
+    """Return how many of the instants, at most, fall into any window of so many seconds."""
+    first, most = 0, 0
+    for last, instant in enumerate(instants):
+        while instants[first] <= instant - length + 1e-6:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+async def in_time(done: Callable[[], object]) -> None:
+    """Let time pass until `done()` is true."""
+    for _ in range(100_000):
+        if done():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came")
+
+
+async def test_telegrams_limits_hold_in_every_window_of_the_whole_backlog(skipped: Seconds, any_story: Story) -> None:
+    story = any_story
+    back = MONDAY + 3 * DAY + 4 * HOUR
+    people = await plan_backlog(story, BACKLOG, back)
+    writers = [user for user, case in zip(people, cycle(CASES), strict=False) if case.matter == "refused"][:20]
+    await stay_down(story, back)
+    assert story.app is not None
+    arrived: list[tuple[float, int]] = []
+
+    def note(call: Request) -> None:
+        if call.method == "sendMessage" and call.status == 200:
+            arrived.append((skipped.now, int(call.params["chat_id"])))
+
+    story.telegram.on_call = note
+    story.clock.advance(timedelta(0))  # a round begins
+    waited = []
+    for number, user in enumerate(writers):
+        await in_time(lambda number=number: len(arrived) > 5 + number)  # type: ignore[misc]
+        await story.telegram.send_text(user.id, "hair")
+        database = story.database
+        assert database is not None
+        owed = select(Outgoing.id).where(Outgoing.chat_id == user.id, Outgoing.urgency == Kind.REPLY.urgency)
+        await in_time(lambda owed=owed, database=database: database.read_now(lambda s: s.scalar(owed)))  # type: ignore[misc]
+        asked = len(arrived)
+        await in_time(lambda user=user: user.id in {chat for _, chat in arrived})  # type: ignore[misc]
+        waited.append(next(place for place, (_, chat) in enumerate(arrived) if chat == user.id) - asked)
+    assert story.database is not None
+    while await story.database.read(lambda s: s.scalars(UNSENT).first()):
+        await story.app.idle()
+        story.clock.advance(timedelta(seconds=5))  # the next round
+    assert max(waited) <= SOON, "people go first, but for what was under way"
+    instants = [instant for instant, _ in arrived]
+    chats = Counter(chat for _, chat in arrived)
+    assert 25 <= most_within(instants, 1.0) <= 30, "as fast as it may be, and never faster"
+    of_chat = {chat: [instant for instant, one in arrived if one == chat] for chat, count in chats.items() if count > 1}
+    assert max((most_within(one, 1.0) for chat, one in of_chat.items() if chat > 0), default=0) <= 3
+    assert max((most_within(one, 60.0) for chat, one in of_chat.items() if chat < 0), default=0) <= 20
+    late = [row for row in await steps(story) if row.sent_at is not None and row.sent_at > row.valid_until]
+    assert late == []
+    assert len(arrived) > BACKLOG / 8
+    assert all(len(got(story, user)) <= 1 for user in people)
+
+
 # what could not be sent in time
 
 
@@ -249,6 +350,38 @@ def test_what_waited_past_its_time_is_not_sent(diary: Diary) -> None:
     assert diary.rounds() == []
     assert diary.rows()["care-card"] == (STALE, "too late")
     assert diary.run(lambda s: list(s.scalars(select(Call)))) == []
+
+
+@pytest.mark.parametrize("in_the_air", [False, True], ids=["waiting", "in the air"])
+async def test_what_was_made_before_a_stop_of_three_days_is_not_sent_after_it(
+    any_story: Story, in_the_air: bool
+) -> None:
+    """A reminder is made, and the program stops before the dispatcher has sent it, or before it knows that it did."""
+    story = any_story
+    assert story.app is not None
+    assert story.database is not None
+    visit_at = MONDAY + DAY + HOUR
+    story.anna.started = True
+    await story.database.transaction(lambda s: book(s, story.clinic, story.anna, Case((visit_at,)), story.clock.now()))
+    story.app.dispatcher._limiter.hold_all(10_000)  # Telegram is not to be reached
+    story.clock.advance(visit_at - DAY - story.clock.now())
+    rows = select(Outgoing).where(Outgoing.subject == "followup:1")
+    database = story.database
+    await until(lambda: database.read_now(lambda s: s.scalars(rows).first()))
+    if in_the_air:
+        await database.transaction(lambda s: outbox.claim(s, now=story.clock.now(), most=1, busy=()))
+    await stay_down(story, visit_at + 3 * DAY)
+    await go_on(story, visit_at + 3 * DAY + HOUR)
+    assert got(story, story.anna) == []
+    assert story.database is not None
+    made = await story.database.read(lambda s: s.scalars(rows.order_by(Outgoing.id)).all())
+    assert [row.state for row in made] == (["unknown", "stale"] if in_the_air else ["stale"])
+    assert all(row.valid_until is not None and row.valid_until < visit_at for row in made)
+    settled = {row.step: (row.state, row.reason) for row in await steps(story)}
+    assert settled["before-1-day"] == ((SENT, None) if in_the_air else (STALE, "too late"))
+    assert settled["before-2-hours"] == (STALE, "too late")
+    calls = await story.database.read(lambda s: [(call.what, call.why) for call in s.scalars(select(Call))])
+    assert calls == ([("before-1-day", "uncertain")] if in_the_air else []), "whom nobody knows to have been told"
 
 
 def test_what_was_sent_at_last_is_not_taken_back_again(diary: Diary) -> None:

@@ -428,11 +428,12 @@ def test_init_does_not_overwrite(here: Path, mesobot: Shell) -> None:
 
 def test_a_database_is_made_copied_and_put_back(here: Path, mesobot: Shell) -> None:
     assert mesobot("db", "upgrade") == 0
-    assert mesobot.out == "The database is at revision 0003.\n"
+    assert mesobot.out == "The database is at revision 0004.\n"
     assert mesobot("db", "upgrade") == 0
     assert mesobot("db", "backup", "copy.db") == 0
     assert mesobot.out == (
         "The database is copied to copy.db. It holds patients' data: keep it as safe as the original.\n"
+        "With MESOBOT_BACKUP_RECIPIENT or MESOBOT_BACKUP_PASSPHRASE it would be encrypted.\n"
     )
     assert {name: stat.S_IMODE((here / name).stat().st_mode) for name in names(here)} == {
         "copy.db": 0o600, "mesobot.db": 0o600,
@@ -443,7 +444,9 @@ def test_a_database_is_made_copied_and_put_back(here: Path, mesobot: Shell) -> N
     assert mesobot.out == "copy.db is now the database mesobot.db.\n"
     assert mesobot("db", "backup", "copy.db") == 2
     assert mesobot.err == "mesobot: copy.db exists already: choose another name\n"
-    assert names(here) == ["copy.db", "mesobot.db"]
+    assert mesobot("db", "copy", "sqlite:///mesobot.db", "sqlite:///other.db") == 0
+    assert mesobot.out.endswith("        0  rows, all of them, are in other.db.\n")
+    assert names(here) == ["copy.db", "mesobot.db", "other.db"]
 
 
 # --- doctor and content check -----------------------------------------------------------------------------------------

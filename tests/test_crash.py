@@ -47,7 +47,8 @@ ROUND = 60
 ENOUGH = 200
 """What may wait before people write less: the last life has to do all that is left."""
 
-EAGER = "import bot.app, tests.quick; bot.app.ROUND_SECONDS = 0.01; tests.quick._nursery()"
+NURSERY = "import tests.quick; tests.quick._nursery()"
+EAGER = f"import bot.app; bot.app.ROUND_SECONDS = 0.01; {NURSERY}"
 """A nursery whose programs look often what is due: they do not live long."""
 
 A_LIFE = 0.7
@@ -87,12 +88,12 @@ class Nursery:
 
 
 @contextlib.asynccontextmanager
-async def nursery(folder: Path, environment: dict[str, str]) -> AsyncIterator[Nursery]:
+async def nursery(folder: Path, environment: dict[str, str], code: str = EAGER) -> AsyncIterator[Nursery]:
     """Open a nursery; whatever lives in the end is killed."""
     with (folder / "stderr").open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-c", EAGER),
+            *("-c", code),
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", **environment},
             stdin=asyncio.subprocess.PIPE,
@@ -212,10 +213,12 @@ def tally(telegram: Telegram, rows: list[Outgoing]) -> Tally:
     plain: Counter[Key] = Counter()
     marked: Counter[Key] = Counter()
     first_shown: dict[Key, int] = {}
+    shown: dict[tuple[int, int | None], Key] = {}
     for chat_id in telegram.chats:
         for message in telegram.history(chat_id):
             if message.get("from", {}).get("id") == telegram.bot_id:
                 key = key_of(chat_id, message["text"], message.get("reply_markup", {}))
+                shown[chat_id, message["message_id"]] = key
                 (marked if message["text"].startswith(AGAIN) else plain)[key] += 1
                 first_shown.setdefault(key, message["message_id"])
     repeats = {row.repeats: row for row in rows if row.repeats is not None}
@@ -225,7 +228,10 @@ def tally(telegram: Telegram, rows: list[Outgoing]) -> Tally:
     for row in rows:
         if row.id not in finals:
             continue
-        key = key_of(row.chat_id, parse(row.params["text"]).text, row.params.get("reply_markup", {}))
+        if row.params:
+            key = key_of(row.chat_id, parse(row.params["text"]).text, row.params.get("reply_markup", {}))
+        else:  # what a group was sent is not kept
+            key = shown.get((row.chat_id, row.message_id), (row.chat_id, f"ask:{row.id}"))
         if finals[row.id].state == "sent" and key not in first_shown and not _is_page(key):
             missing.append(key)
         uncertain_shown += finals[row.id].state == "unknown" and key in first_shown

@@ -14,11 +14,16 @@ from aiohttp import web
 from bot.clinic import staffroom
 from bot.clock import MovableClock
 from bot.config import sample_clinic
+from bot.delivery import outbox
+from bot.delivery.messages import Message
 from bot.doctor import Finding, Mark, doctor, examine
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.telegram import Chat, Telegram
 from bot.store.database import SCHEMA, Database, parse_url
+from bot.web.health import Health, serving
+from bot.web.metrics import Counters
 from tests.quick import refused
+from tests.stories.test_over_http import free_port
 from tests.story import MONDAY, TOKEN
 
 README = "`mesobot content check` lists them; the README says how to approve"
@@ -80,6 +85,11 @@ async def place(telegram: Telegram, database_file: Path) -> AsyncIterator[Instal
         yield Installation(database_file.parent, server.url)
 
 
+@pytest.fixture(autouse=True)
+def _enough_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.web.health.free_bytes", lambda _: 5000 * 1024**2)
+
+
 class Api:
     """A Bot API server of few words: `answers` says what each method gets, `date` what time it is there."""
 
@@ -136,7 +146,11 @@ async def test_a_sound_installation(place: Installation, group: Chat, capsys: py
         "           -> check it with `date -u`",
         "ok       webhook: none, the bot polls; 2 updates wait",
         "ok       staff chat: the group 'Clinic staff'",
+        "ok       disk: 5000 MB are free for the database",
+        "ok       queues: 0 updates wait; messages: 0 pending, 0 unknown, 0 failed, 0 parked",
         f"ok       database: sqlite:///{place.database} at revision {SCHEMA}",
+        "warning  running: whether a bot runs here cannot be asked",
+        "           -> MESOBOT_METRICS_LISTEN=9464 in .env lets it be",
     ]
 
 
@@ -186,6 +200,19 @@ async def test_there_is_no_clinic_toml(place: Installation) -> None:
     (place.folder / "clinic.toml").unlink()
     text = "there is none, so the invented sample clinic is used"
     assert await place.finding("clinic.toml") == Finding(Mark.WARNING, "clinic.toml", text, "run `mesobot init`")
+
+
+async def test_another_zone_than_at_the_last_start(place: Installation) -> None:
+    assert await place.findings("zone") == []
+    execute(place.database, "INSERT INTO facts VALUES ('zone', 'Europe/London')")
+    assert await place.findings("zone") == []
+    place.change('zone = "Europe/London"', 'zone = "Europe/Lisbon"')
+    found = await place.finding("zone")
+    assert (found.mark, found.text) == (
+        Mark.WARNING,
+        "Europe/Lisbon now, and Europe/London when the bot was last started",
+    )
+    assert "make a backup first" in found.advice
 
 
 async def test_a_broken_clinic_toml(place: Installation) -> None:
@@ -400,6 +427,76 @@ async def test_the_group_became_a_supergroup(place: Installation, api: Api) -> N
     api.answers["getChat"] = refused(400, "group chat was upgraded", migrate_to_chat_id=-10042)
     text, advice = "the group -42 has a new id", "set MESOBOT_STAFF_CHAT=-10042"
     assert await place.finding("staff chat") == Finding(Mark.WRONG, "staff chat", text, advice)
+
+
+@pytest.mark.parametrize(
+    ("permissions", "member", "text"),
+    [
+        ({}, {"status": "member"}, None),
+        ({"can_send_messages": False}, {"status": "administrator"}, None),
+        ({"can_send_messages": False}, {"status": "member"}, "the bot may not send messages to the group 'Staff'"),
+        (
+            {},
+            {"status": "restricted", "can_send_messages": True, "can_send_photos": False, "can_send_documents": False},
+            "the bot may not send pictures, files to the group 'Staff'",
+        ),
+        ({}, {"status": "left"}, "the bot is not in the group 'Staff'"),
+    ],
+)
+async def test_what_the_bot_may_do_in_the_group(
+    place: Installation, api: Api, permissions: dict[str, bool], member: dict[str, Any], text: str | None
+) -> None:
+    place.environ["MESOBOT_STAFF_CHAT"] = "-42"
+    api.answers["getChat"] = {"ok": True, "result": {"id": -42, "title": "Staff", "permissions": permissions}}
+    api.answers["getChatMember"] = {"ok": True, "result": member}
+    found = await place.finding("staff chat")
+    assert (found.mark, found.text) == ((Mark.WRONG, text) if text else (Mark.OK, "the group 'Staff'"))
+
+
+# --- the running bot --------------------------------------------------------------------------------------------------
+
+
+async def test_a_bot_that_runs_is_asked_how_it_is(place: Installation) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    place.environ["MESOBOT_METRICS_LISTEN"] = listen
+    found = await place.finding("running")
+    assert (found.mark, found.text) == (Mark.WARNING, f"no bot answers at {listen}")
+    database = Database(parse_url(place.environ["MESOBOT_DATABASE_URL"]))
+    counters = Counters("0.0.9", SCHEMA)
+    looks = Health(database, place.clock, counters, version="0.0.9", polls=True)
+    async with serving(listen, looks):
+        found = await place.finding("running")
+        assert found.mark is Mark.WRONG
+        assert found.text == (
+            "version 0.0.9 since 2026-11-23T10:30:00+00:00, and is not well: "
+            "start: Telegram has not been reached yet, or the texts are still being read"
+        )
+        counters.started("linden_bot")
+        found = await place.finding("running")
+    assert (found.mark, found.advice) == (Mark.WARNING, "start it again")
+    database.close()
+
+
+async def test_what_has_waited_for_too_long(place: Installation) -> None:
+    database = Database(parse_url(place.environ["MESOBOT_DATABASE_URL"]))
+    await database.transaction(lambda session: outbox.post(session, Message(5, "hello"), now=MONDAY) and None)
+    database.close()
+    text = "0 updates wait; messages: 1 pending, 0 unknown, 0 failed, 0 parked"
+    place.clock.advance(timedelta(minutes=5))
+    assert await place.finding("queues") == Finding(Mark.OK, "queues", text)
+    place.clock.advance(timedelta(minutes=2))
+    advice = "see that the bot runs, and what its log says"
+    late = f"{text}; the oldest has waited for 7 minutes"
+    assert await place.finding("queues") == Finding(Mark.WRONG, "queues", late, advice)
+
+
+@pytest.mark.parametrize(("megabytes", "mark"), [(99, Mark.WRONG), (100, Mark.WARNING), (1024, Mark.OK)])
+async def test_room_for_the_database(
+    place: Installation, monkeypatch: pytest.MonkeyPatch, megabytes: int, mark: Mark
+) -> None:
+    monkeypatch.setattr("bot.web.health.free_bytes", lambda _: megabytes * 1024**2)
+    found = await place.finding("disk")
+    assert (found.mark, found.text) == (mark, f"{megabytes} MB are free for the database")
 
 
 # --- database ---------------------------------------------------------------------------------------------------------

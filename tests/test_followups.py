@@ -134,6 +134,19 @@ def test_a_confirmed_visit_is_reminded_of(diary: Diary) -> None:
     ]
 
 
+def test_who_has_answered_no_question_about_messages_is_reminded_and_nothing_else(diary: Diary) -> None:
+    """Somebody whom staff entered, and who opened the link to the visit and answered nothing."""
+    chat = ANNA + 1
+    diary.run(lambda s: patients.meet(s, Person(chat, "Tom", None, None, "en"), diary.now))
+    card = diary.confirmed(THURSDAY, chat)
+    reminders = diary.until(card.ends_at)
+    assert [steps for _, steps in reminders] == [["before-3-days"], ["before-1-day"], ["before-2-hours"]]
+    diary.done(card)
+    assert diary.until(THURSDAY + 100 * DAY) == []
+    after = {step: row for step, row in diary.rows().items() if not step.startswith("before")}
+    assert set(after.values()) == {("skipped", "not wanted")}
+
+
 def test_a_course_from_the_first_session_to_the_review(any_database: str, clinic: Clinic) -> None:
     face = clinic.treatments[0].model_copy(update={"sessions": 2})
     diary = Diary(any_database, clinic.model_copy(update={"treatments": (face, *clinic.treatments[1:])}), THURSDAY)

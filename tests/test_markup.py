@@ -151,9 +151,36 @@ def test_entities_are_those_of_the_bot_api() -> None:
 
 @given(st.text())
 def test_what_is_escaped_parses_to_itself(text: str) -> None:
-    tame = markup.tidy(text.replace("\0", " "))
+    tame = markup.tidy(markup.isolated(text).replace("\0", " "))
     assert parse(markup.escape(text).replace("\0", " ")) == tame
-    assert parse(f"<b>{markup.escape(tame.text)}</b>").text == tame.text
+    assert parse(f"<b>{markup.escape(tame.text)}</b>").text == markup.isolated(tame.text)
+
+
+@pytest.mark.parametrize(
+    ("text", "isolated"),
+    [
+        ("Anna", "Anna"),
+        ("\u0633\u0644\u0627\u0645 12", "\u2068\u0633\u0644\u0627\u0645 12\u2069"),
+        ("x\u2069y\u202e", "\u2068xy\u202e\u2069"),  # what would close the isolation is taken out
+        ("\u2067x", "\u2068\u2067x\u2069\u2069"),  # and what it leaves open is closed
+        ("a\n\u05d0\nb", "a\n\u2068\u05d0\u2069\nb"),  # a line has its own direction
+    ],
+)
+def test_what_turns_the_direction_of_writing_is_isolated(text: str, isolated: str) -> None:
+    assert markup.isolated(text) == isolated
+
+
+@given(st.text(alphabet=st.sampled_from("a\u05d0\u2066\u2067\u2068\u2069\u202e\u202c\n"), max_size=20))
+def test_isolation_is_closed_on_each_line_and_twice_is_as_good_as_once(text: str) -> None:
+    for line in markup.isolated(text).split("\n"):
+        depth = 0
+        for char in line:
+            depth += (char in "\u2066\u2067\u2068") - (char == "\u2069")
+            assert depth >= 0
+        assert depth == 0 or line == text
+    assert markup.isolated(text).replace("\u2068", "").replace("\u2069", "") == text.replace("\u2068", "").replace(
+        "\u2069", ""
+    )
 
 
 @given(st.text(alphabet=st.sampled_from(list("<>/b&#;=\"' a🙂")), max_size=30))

@@ -115,7 +115,7 @@ def test_a_visit_is_booked_and_confirmed_in_the_page(page: Page, address: str) -
     staff.choose("Confirm")
     staff.tap("Confirm anyway")
     staff.newest("✅ Confirmed (Maya")
-    patient.newest("Your appointment is confirmed.")
+    patient.newest("Your visit is confirmed.")
     patient.write("/bookings")
     patient.newest("Your visits")
 
@@ -138,7 +138,7 @@ def test_a_course_of_three_sessions_is_played_with_the_clock(browser: Browser, t
         for session in range(1, 4):
             staff.newest("Tom Baker")
             staff.choose("Confirm")
-            patient.newest("Your appointment is confirmed.")
+            patient.newest("Your visit is confirmed.")
             # the next sessions are booked for the day after, too late for the reminder three days before
             programme = PROGRAMME[session > 1 : -1 if session == 3 else None]
             for said in programme:

@@ -84,6 +84,8 @@ class Plan:
     """None for everybody."""
     reason: str
     sure: bool
+    is_guessed_day: bool = False
+    """No time was named, so that it is taken for the whole day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +366,7 @@ def read_block(clinic: Clinic, text: str, now: datetime, language: str) -> PlanO
     if practitioner is None and len(mentioned) == 1:
         practitioner = mentioned[0]
     sure = sure and not mentioned and _day_of(clinic, reason, now, language) is None
-    return Plan(starts_at, ends_at, practitioner, reason, sure)
+    return Plan(starts_at, ends_at, practitioner, reason, sure, is_guessed_day=mark is None)
 
 
 def read_day(clinic: Clinic, text: str, now: datetime, language: str) -> PlanOutcome:

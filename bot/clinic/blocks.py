@@ -67,15 +67,20 @@ def add(
     )
     session.add(block)
     session.flush()
-    whose = [practitioner] if practitioner else [one.id for one in clinic.team]
-    slots.block(session, block, whose)
+    theirs = whose(clinic, practitioner)
+    slots.block(session, block, theirs)
     _audit(session, block, "time blocked", actor.id, now)
     inside = [
         card
         for card in visits.between(session, clinic, starts_at, ends_at)
-        if card.status in visits.LIVE and {card.practitioner, card.kept_practitioner} & set(whose)
+        if card.status in visits.LIVE and {card.practitioner, card.kept_practitioner} & set(theirs)
     ]
     return Blocked(_span(block), inside)
+
+
+def whose(clinic: Clinic, practitioner: str | None) -> list[str]:
+    """Return whose time it is: everybody's where nobody is named."""
+    return [practitioner] if practitioner else [one.id for one in clinic.team]
 
 
 def remove(

@@ -83,9 +83,9 @@ def tick(
         return NotHere()
     open_ones = list(session.scalars(_open().where(Call.visit_id == visit_id, Call.id <= newest)))
     if not open_ones and newest == 0 and _has_none(session, clinic, visit, now):
-        key = _key(visit)
-        if session.scalar(select(Call.id).where(Call.key == key)) is None:
-            call = Call(key=key, visit_id=visit_id, chat_id=None, why=NEVER_JOINED, what=TO_COME, created_at=now)
+        name = key(visit)
+        if session.scalar(select(Call.id).where(Call.key == name)) is None:
+            call = Call(key=name, visit_id=visit_id, chat_id=None, why=NEVER_JOINED, what=TO_COME, created_at=now)
             session.add(call)
             open_ones = [call]
     if not open_ones:
@@ -116,7 +116,7 @@ def _list(session: Session, clinic: Clinic, now: datetime) -> CallList:
         reason = Reason(call.what, call.why, call.created_at)
         lines[visit.id] = Line(visits.card(session, clinic, visit), (*before, reason), call.id)
     for visit in session.scalars(_without_chat(clinic, now)):
-        if visit.id not in lines and session.scalar(select(Call.id).where(Call.key == _key(visit))) is None:
+        if visit.id not in lines and session.scalar(select(Call.id).where(Call.key == key(visit))) is None:
             reason = Reason(TO_COME, NEVER_JOINED, now)
             lines[visit.id] = Line(visits.card(session, clinic, visit), (reason,), 0)
     soonest = sorted(lines.values(), key=lambda line: (line.card.starts_at <= now, line.card.starts_at))
@@ -149,6 +149,6 @@ def _has_none(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> 
     return session.scalar(_without_chat(clinic, now).where(Visit.id == visit.id)) is not None
 
 
-def _key(visit: Visit) -> str:
+def key(visit: Visit) -> str:
     """Name the call about a visit at this time, so that it is made once."""
     return f"{visits.SUBJECT}:{visit.id}:{int(visit.starts_at.timestamp())}"

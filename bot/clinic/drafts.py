@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from bot.clinic import consents, patients, slots, staffroom, visits
 from bot.clinic.patients import Person
 from bot.clinic.slots import Free
-from bot.clinic.visits import Card, Late, NoStaff, NotHere, Requested, Taken, TooLate, TooMany, Wanted
+from bot.clinic.visits import Card, Late, NoStaff, NotHere, Requested, Taken, TooLate, TooMany, TooOften, Wanted
 from bot.config import Clinic, Practitioner, Treatment
 from bot.store.models import Audit, Draft, Enquiry, Outgoing, Patient, Visit
 
@@ -225,7 +225,7 @@ class Closed:
 BeginOutcome = Begun | Resumed | TooMany | NoStaff | NothingToBook
 MoveOutcome = Begun | NotHere | NoStaff | TooLate
 FillOutcome = Filled | Stale | Stopped | Refused | Invalid | NotHere
-SendOutcome = Requested | Gone | TooMany | TooLate | NoStaff | Closed | Stale | NotHere
+SendOutcome = Requested | Gone | TooMany | TooOften | TooLate | NoStaff | Closed | Stale | NotHere
 
 
 # --- beginning
@@ -266,10 +266,10 @@ def begin(
 
 def begin_move(session: Session, clinic: Clinic, person: Person, visit_id: int, now: datetime) -> MoveOutcome:
     """Open a form that moves the patient's visit; another open form gives way."""
-    patients.meet(session, person, now)
     visit = session.get(Visit, visit_id)
     if visit is None or visit.chat_id != person.chat_id or visit.status not in visits.LIVE:
         return NotHere()
+    patients.meet(session, person, now)
     if staffroom.chat(session) is None:
         return NoStaff()
     if visits.is_too_near(session, clinic, visit, now):
@@ -447,7 +447,7 @@ def send(  # noqa: PLR0911  each outcome of the request is one here
         case NotHere():  # the treatment or the visit is not there any more
             session.delete(draft)
             return outcome
-        case TooMany() | NoStaff():
+        case TooMany() | TooOften() | NoStaff():
             return outcome
 
 

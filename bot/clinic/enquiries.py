@@ -25,6 +25,10 @@ VISITS = ("visit", "visit-note")
 """Subjects of what is said about a visit in the staff group."""
 WAITING, TALKING, CLOSED = "waiting", "talking", "closed"
 BY_PATIENT, BY_STAFF, BY_TIME = "patient", "staff", "time"
+MOST_AN_HOUR = 10
+"""Questions of one patient that staff get within an hour."""
+MOST_CALLS = 5
+"""Calls to one patient's possible emergencies that go on at a time until somebody is on it."""
 A_ROUND = 100
 """Enquiries looked after in one transaction."""
 
@@ -69,11 +73,15 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The question is kept; `alert` is there where it may be an emergency and staff can be told."""
+    """The question is kept; `alert` is there where it may be an emergency and staff can be told.
+
+    Where they are being called so often already that one more call tells them nothing, it belongs `under` the newest.
+    """
 
     question_id: int
     understood: Understood
     alert: Card | None
+    under: Card | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,11 @@ class NoSuchQuestion:
     """The question is not there, or is somebody else's."""
 
 
+@dataclass(frozen=True, slots=True)
+class AskedEnough:
+    """Staff have got so many questions of the patient within the hour that they would read nothing else."""
+
+
 PassOnOutcome = PassedOn | AlreadyPassedOn | NobodyToAsk | NoSuchQuestion
 
 
@@ -126,6 +139,8 @@ def hear(
         problems.report(session, person.chat_id, now)
         question = _keep(session, person.chat_id, said.text, understood, now)
         due = now + timedelta(minutes=clinic.alerts.ping_minutes)
+        if _calls(session, person.chat_id) >= MOST_CALLS:
+            return Asked(question.id, understood, None, alert_of(session, person.chat_id))
         return Asked(question.id, understood, _open(session, question, now, urgent=True, due_at=due))
     if (enquiry := _talking(session, person.chat_id)) is not None:
         enquiry.due_at = now + timedelta(minutes=clinic.enquiries.rest_minutes)
@@ -136,6 +151,14 @@ def hear(
     if understood.route == "answer" and understood.topic is not None:
         patient.topic, patient.topic_at = understood.topic, now
     return Asked(question.id, understood, None)
+
+
+def ask(session: Session, clinic: Clinic, question_id: int, chat_id: int, now: datetime) -> PassOnOutcome | AskedEnough:
+    """Pass the patient's question on to staff, unless they got very many of the patient's within the hour."""
+    lately = (Enquiry.chat_id == chat_id, Enquiry.opened_at > now - timedelta(hours=1), Enquiry.urgent.is_(False))
+    if (session.scalar(select(func.count()).select_from(Enquiry).where(*lately)) or 0) >= MOST_AN_HOUR:
+        return AskedEnough()
+    return pass_on(session, clinic, question_id, chat_id, now)
 
 
 def pass_on(session: Session, clinic: Clinic, question_id: int, chat_id: int, now: datetime) -> PassOnOutcome:
@@ -342,9 +365,12 @@ class Rested:
 Due = Pinged | Reminded | GivenUp | Rested
 
 
-def make_rounds(session: Session, clinic: Clinic, now: datetime) -> list[Due]:
-    """Do what has become due about enquiries, at most `A_ROUND` at a time."""
-    rows = session.scalars(select(Enquiry).where(Enquiry.due_at <= now).order_by(Enquiry.due_at).limit(A_ROUND))
+def make_rounds(session: Session, clinic: Clinic, now: datetime, *, urgent_only: bool = False) -> list[Due]:
+    """Do what has become due about enquiries, at most `A_ROUND` at a time; or only call staff to what is urgent."""
+    due = select(Enquiry).where(Enquiry.due_at <= now)
+    if urgent_only:
+        due = due.where(Enquiry.urgent.is_(True), Enquiry.state == WAITING)
+    rows = session.scalars(due.order_by(Enquiry.due_at).limit(A_ROUND))
     return [_look_after(session, clinic, enquiry, now) for enquiry in rows.all()]
 
 
@@ -405,6 +431,12 @@ def _open(session: Session, question: Question, now: datetime, *, urgent: bool, 
     session.add(enquiry)
     session.flush()
     return _card(session, enquiry)
+
+
+def _calls(session: Session, chat_id: int) -> int:
+    """Return to how many possible emergencies of the patient nobody has come yet."""
+    open_ones = (Enquiry.chat_id == chat_id, Enquiry.urgent, Enquiry.state == WAITING, Enquiry.handled_by.is_(None))
+    return session.scalar(select(func.count()).select_from(Enquiry).where(*open_ones)) or 0
 
 
 def _talking(session: Session, chat_id: int) -> Enquiry | None:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bot.config import Clinic
+from bot.config import Clinic, Week
 
 LOOK_AHEAD_DAYS = 60
 
@@ -29,6 +29,21 @@ def after(clinic: Clinic, start: datetime, length: timedelta) -> datetime:
                 return begins + left
             left -= max(closes - begins, timedelta(0))
     return start + length
+
+
+def between(clinic: Clinic, start: datetime, end: datetime) -> timedelta:
+    """Return how much of the time from `start` to `end` the clinic was open; all of it where it says nothing of its
+    hours."""
+    if clinic.hours == Week():
+        return max(end - start, timedelta(0))
+    day, last = start.astimezone(clinic.tz).date(), end.astimezone(clinic.tz).date()
+    whole = timedelta(0)
+    while day <= last:
+        for span in clinic.open_on(day):
+            opens, closes = (_instant(clinic, datetime.combine(day, wall)) for wall in (span.opens, span.closes))
+            whole += max(min(closes, end) - max(opens, start), timedelta(0))
+        day += timedelta(days=1)
+    return whole
 
 
 def _instant(clinic: Clinic, wall: datetime) -> datetime:

@@ -22,7 +22,7 @@ PLANNED, SENT, CANCELLED, SKIPPED, STALE = "planned", "sent", "cancelled", "skip
 REFUSED, FROZEN = "refused", "frozen"
 OPEN = (PLANNED, FROZEN)
 """States in which a step may still be sent."""
-CHANGED, RESTARTED = "the visit changed", "a new session"
+CHANGED, RESTARTED, WITHDRAWN = "the visit changed", "a new session", "withdrawn"
 """Why a step was called off; what was so can come back."""
 COUNTED_ON = "confirmed"
 DONE = "completed"
@@ -35,8 +35,10 @@ class _Wanted:
     due_at: datetime
     valid_until: datetime
 
-    def key(self, visit: Visit) -> str:
-        return f"visit:{visit.id}:{self.step.id}:{int(self.anchor.timestamp())}"
+
+def key(visit: Visit, step_id: str, anchor: datetime) -> str:
+    """Name a step by what it hangs on, so that planning it twice is planning it once."""
+    return f"visit:{visit.id}:{step_id}:{int(anchor.timestamp())}"
 
 
 def quiet(clinic: Clinic, patient: Patient | None) -> Quiet:
@@ -50,18 +52,18 @@ def plan(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> None:
     """Bring what is planned for a visit into line with it as it is now."""
     patient = session.get(Patient, visit.chat_id) if visit.chat_id is not None else None
     hours, seed = quiet(clinic, patient), str(visit.chat_id)
-    wanted = {one.key(visit): one for one in _wanted(session, clinic, visit)}
+    wanted = {key(visit, one.step.id, one.anchor): one for one in _wanted(session, clinic, visit)}
     known = {row.key: row for row in session.scalars(select(FollowUp).where(FollowUp.visit_id == visit.id))}
-    for key, row in known.items():
-        if row.state in OPEN and key not in wanted and row.text is None:
+    for name, row in known.items():
+        if row.state in OPEN and name not in wanted and row.text is None:
             row.state, row.reason = CANCELLED, CHANGED
-    for key, one in wanted.items():
-        if key in known:
-            _again(known[key], one, timing.polite(one.due_at, one.valid_until, hours, clinic.tz, seed))
+    for name, one in wanted.items():
+        if name in known:
+            _again(known[name], one, timing.polite(one.due_at, one.valid_until, hours, clinic.tz, seed))
         elif now <= one.valid_until and (now <= one.due_at or one.step.anchor != "visit"):
             # else it was booked inside the reminder's window, or marked long after
             goes_at = timing.polite(one.due_at, one.valid_until, hours, clinic.tz, seed)
-            session.add(_row(visit, key, one, goes_at))
+            session.add(_row(visit, name, one, goes_at))
 
 
 def call_off(session: Session, visit_ids: Iterable[int], reason: str) -> None:
@@ -71,6 +73,22 @@ def call_off(session: Session, visit_ids: Iterable[int], reason: str) -> None:
         .where(FollowUp.visit_id.in_(list(visit_ids)), FollowUp.state.in_(OPEN))
         .values(state=CANCELLED, reason=reason)
     )
+
+
+def withdraw(session: Session, chat_id: int, kind: str) -> int:
+    """Cancel what is planned of a kind that a patient does not want any more; returns how much that was."""
+    mine = update(FollowUp).where(FollowUp.chat_id == chat_id, FollowUp.kind == kind, FollowUp.state.in_(OPEN))
+    done = session.execute(mine.values(state=CANCELLED, reason=WITHDRAWN))
+    return int(done.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it, the declared type does not
+
+
+def allow(session: Session, chat_id: int, kind: str, now: datetime) -> None:
+    """Take up again what was cancelled so, as far as it is not too late."""
+    patient = session.get(Patient, chat_id)
+    held_back = patient is not None and (patient.problem_at is not None or patient.paused_at is not None)
+    mine = update(FollowUp).where(FollowUp.chat_id == chat_id, FollowUp.kind == kind, FollowUp.valid_until > now)
+    called_off = mine.where(FollowUp.state == CANCELLED, FollowUp.reason == WITHDRAWN)
+    session.execute(called_off.values(state=FROZEN if held_back else PLANNED, reason=None))
 
 
 def restart(session: Session, visit: Visit) -> None:
@@ -137,9 +155,9 @@ def _again(row: FollowUp, one: _Wanted, goes_at: datetime) -> None:
         row.valid_until = one.valid_until
 
 
-def _row(visit: Visit, key: str, one: _Wanted, goes_at: datetime) -> FollowUp:
+def _row(visit: Visit, name: str, one: _Wanted, goes_at: datetime) -> FollowUp:
     return FollowUp(
-        key=key,
+        key=name,
         visit_id=visit.id,
         chat_id=visit.chat_id,
         step=one.step.id,

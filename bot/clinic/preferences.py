@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.clinic import consents, courses, patients, plans, timing, visits
+from bot.clinic import consents, courses, followups, patients, plans, timing, visits
 from bot.clinic.courses import Progress
 from bot.clinic.patients import Person
 from bot.clinic.timing import Quiet
 from bot.clinic.visits import Card
 from bot.config import Clinic
+from bot.delivery import outbox
 from bot.store.models import Audit, Course, FollowUp, Patient, Visit
 
 PURPOSES = (consents.REMINDERS, consents.FOLLOW_UP, consents.OFFERS)
@@ -84,6 +85,12 @@ def want(session: Session, person: Person, purposes: Sequence[str], now: datetim
     for purpose in purposes:
         if purpose in PURPOSES:
             consents.give(session, person.chat_id, purpose, wanted, now)
+            for kind in (kind for kind, needs in consents.OF_KIND.items() if needs == purpose):
+                if wanted:
+                    plans.allow(session, person.chat_id, kind, now)
+                else:
+                    plans.withdraw(session, person.chat_id, kind)
+                    outbox.withdraw(session, person.chat_id, kind, followups.SUBJECT, now)
 
 
 def silence(session: Session, person: Person, purposes: Sequence[str], now: datetime) -> Silenced:

@@ -141,7 +141,9 @@ NO_TIME, NO_DAY, PAST, TOO_FAR, NO_TEXT, TOO_LONG = "no time", "no day", "past",
 # --- finding and looking
 
 
-def find(session: Session, clinic: Clinic, staff_chat: int, text: str, now: datetime) -> Record | Several | NotHere:
+def find(
+    session: Session, clinic: Clinic, staff_chat: int, text: str, actor: Actor, now: datetime
+) -> Record | Several | NotHere:
     """Return the record of the person that a name, a number or a code names, or all whom it may mean."""
     if not is_staffs(session, staff_chat):
         return NotHere()
@@ -156,7 +158,7 @@ def find(session: Session, clinic: Clinic, staff_chat: int, text: str, now: date
         key = card.chat_id if card.chat_id is not None else next(iter(known)) if len(known) == 1 else _alike(card)
         found.setdefault(key, []).append(card)
     if len(found) == 1:
-        return _record(session, clinic, session.get_one(Visit, next(iter(found.values()))[0].visit_id), now)
+        return show(session, clinic, next(iter(found.values()))[0].visit_id, staff_chat, actor, now)
     return Several([Person(cards[0], len(cards)) for cards in found.values()])
 
 
@@ -168,6 +170,16 @@ def _alike(one: Card | Visit) -> tuple[str, str]:
 def is_staffs(session: Session, chat_id: int) -> bool:
     """True for the staff group, the only place where a record is shown."""
     return staffroom.chat(session) == chat_id
+
+
+def show(
+    session: Session, clinic: Clinic, visit_id: int, staff_chat: int, actor: Actor, now: datetime
+) -> Record | NotHere:
+    """Show staff the record of a visit's patient; that it was shown is kept."""
+    found = look(session, clinic, visit_id, staff_chat, now)
+    if isinstance(found, Record):
+        _audit(session, session.get_one(Visit, visit_id), "record viewed", actor, None, now)
+    return found
 
 
 def look(session: Session, clinic: Clinic, visit_id: int, staff_chat: int, now: datetime) -> Record | NotHere:
@@ -184,7 +196,7 @@ def health(
 
 
 def _record(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> Record:
-    mine = _of_same_person(session, visit)
+    mine = of_same_person(session, visit)
     chat_id = next((one.chat_id for one in (visit, *mine) if one.chat_id is not None), None)
     patient = session.get(Patient, chat_id) if chat_id is not None else None
     by_id = {one.id: one for one in mine}
@@ -215,7 +227,7 @@ def _record(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> Re
     )
 
 
-def _of_same_person(session: Session, visit: Visit) -> list[Visit]:
+def of_same_person(session: Session, visit: Visit) -> list[Visit]:
     """Return the visits of a visit's patient, the newest first: of the chat, and of the same name and number without
     another chat."""
     whose = [Visit.phone == visit.phone, *([Visit.chat_id == visit.chat_id] if visit.chat_id is not None else [])]

@@ -285,6 +285,15 @@ def sign(
     return _alarm(session, clinic, person, words, SIGNS[name], now)
 
 
+def next_due(session: Session) -> datetime | None:
+    """Return when somebody who did not say what is wrong is not waited for any more."""
+    unsaid = select(FollowUp.sent_at, FollowUp.answered_at).where(
+        FollowUp.state == plans.SENT, FollowUp.answer.in_(UNSAID), FollowUp.answered_at.is_not(None)
+    )
+    ends = ((row.answered_at + LEFT_AFTER, row.sent_at + SENT_WITHIN) for row in session.execute(unsaid))
+    return min((left for left, forgotten in ends if left < forgotten), default=None)
+
+
 def left_unsaid(session: Session, clinic: Clinic, words: str, now: datetime) -> list[Left]:
     """Take those who told of a problem, and then not which, as telling of one for today; staff read `words`."""
     unsaid = select(FollowUp).where(

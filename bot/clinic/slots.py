@@ -60,6 +60,11 @@ def unit(at: datetime) -> int:
     return int(at.timestamp()) // _SECONDS
 
 
+def begins(unit: int) -> datetime:
+    """Return the instant at which a unit begins."""
+    return _instant(unit)
+
+
 def length(clinic: Clinic, treatment: Treatment) -> int:
     """Return how many units a visit holds, its buffer included."""
     return -(-(treatment.minutes + clinic.booking.buffer_minutes) // UNIT)
@@ -259,6 +264,28 @@ def block(session: Session, block: Block, practitioners: Iterable[str]) -> list[
     held_by = _TABLE.c.holder
     others = select(held_by).where(*_within(whose, units), held_by != holder)
     return list(session.scalars(others.group_by(held_by).order_by(func.min(_TABLE.c.unit), held_by)))
+
+
+def move(session: Session, later: Mapping[str, int], dropped: Collection[str]) -> dict[str, set[str]]:
+    """Let each holder have its time so many units later, and those `dropped` none; return which holders did not get
+    all of it, with those who have it. Who comes first is first served; what is over gives way."""
+    held: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for one in session.execute(select(_TABLE).where(_TABLE.c.holder.in_(list(later))).order_by(_TABLE.c.unit)):
+        held[one.holder].append((one.practitioner, one.unit))
+    session.execute(delete(_TABLE).where(_TABLE.c.holder.in_((*later, *dropped))))
+    lacking: dict[str, set[str]] = {}
+    for holder, units in later.items():
+        for practitioner in dict.fromkeys(who for who, _ in held[holder]):
+            there = [one + units for who, one in held[holder] if who == practitioner]
+            inside = (_TABLE.c.practitioner == practitioner, _TABLE.c.unit.in_(there), _TABLE.c.holder != holder)
+            if _insert(session, holder, practitioner, there) == len(there):
+                continue
+            others = set(session.scalars(select(_TABLE.c.holder).where(*inside)))
+            session.execute(delete(_TABLE).where(*inside, _TABLE.c.holder.in_(others - later.keys())))
+            _insert(session, holder, practitioner, there)
+            if others & later.keys():
+                lacking.setdefault(holder, set()).update(others & later.keys())
+    return lacking
 
 
 def _within(practitioners: Collection[str], units: range) -> tuple[ColumnElement[bool], ...]:

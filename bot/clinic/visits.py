@@ -30,6 +30,10 @@ DECLINED, CANCELLED, EXPIRED = "declined", "cancelled", "expired"
 LIVE = (REQUESTED, PROPOSED, CONFIRMED)
 """States in which a visit holds time."""
 BY_PATIENT, BY_STAFF, BY_TIME = "patient", "staff", "time"
+ASKED, MOVED = "visit requested", "visit moved"
+"""What the audit calls a patient's wishes."""
+MOST_AN_HOUR = 10
+"""Such wishes of one patient within an hour: each is a card that staff have to read."""
 CODE = "BCDFGHJKLMNPQRSTVWXZ23456789"
 """Letters and digits that nobody mixes up over the telephone, and that make no words."""
 CODE_LENGTH = 5
@@ -146,6 +150,11 @@ class TooMany:
 
 
 @dataclass(frozen=True, slots=True)
+class TooOften:
+    """The patient has asked for so much within the hour that staff would read nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
 class TooLate:
     """The visit is nearer than the clinic's notice."""
 
@@ -185,7 +194,7 @@ class Details:
     screening: Mapping[str, str]
 
 
-RequestOutcome = Requested | Taken | TooMany | TooLate | NoStaff | Late | NotHere
+RequestOutcome = Requested | Taken | TooMany | TooOften | TooLate | NoStaff | Late | NotHere
 ChangeOutcome = Changed | Late | NotHere
 
 
@@ -196,6 +205,8 @@ def request(session: Session, clinic: Clinic, chat_id: int, wanted: Wanted, now:
     """Ask staff for a visit, or for another time of one, and hold the time until they decide."""
     if staffroom.chat(session) is None:
         return NoStaff()
+    if _asked_lately(session, chat_id, now) >= MOST_AN_HOUR:
+        return TooOften()
     if wanted.visit_id is not None:
         return move(session, clinic, wanted.visit_id, chat_id, wanted.practitioner, wanted.starts_at, now)
     return _request(session, clinic, chat_id, wanted, now)
@@ -233,8 +244,16 @@ def _request(session: Session, clinic: Clinic, chat_id: int, wanted: Wanted, now
         return _taken(session, clinic, treatment, wanted.practitioner, now)
     attempt.commit()
     visit.due_at = _next_look(clinic, visit)
-    _audit(session, visit, "visit requested", chat_id, "draft", REQUESTED, now)
+    _audit(session, visit, ASKED, chat_id, "draft", REQUESTED, now)
     return Requested(card(session, clinic, visit), moved=False)
+
+
+def _asked_lately(session: Session, chat_id: int, now: datetime) -> int:
+    """Return how often the patient has asked for a visit, or for another time of one, within the hour."""
+    asked = select(func.count()).where(
+        Audit.at > now - timedelta(hours=1), Audit.actor == chat_id, Audit.action.in_((ASKED, MOVED))
+    )
+    return session.scalar(asked) or 0
 
 
 def move(
@@ -262,7 +281,7 @@ def move(
         return _taken(session, clinic, treatment, practitioner, now)
     visit.requested_at, visit.reminders = now, 0
     visit.reason = None
-    change(session, clinic, visit, REQUESTED, "visit moved", chat_id, now)
+    change(session, clinic, visit, REQUESTED, MOVED, chat_id, now)
     visit.due_at = _next_look(clinic, visit)
     return Requested(card(session, clinic, visit), moved=True)
 
@@ -303,6 +322,11 @@ def cancel(
         return TooLate(card(session, clinic, visit), clinic.visits.notice_hours)
     _end(session, clinic, visit, CANCELLED, BY_PATIENT, "visit cancelled", chat_id, now)
     return Changed(card(session, clinic, visit))
+
+
+def call_off(session: Session, clinic: Clinic, visit: Visit, actor: int | None, now: datetime) -> None:
+    """Cancel a visit whose patient has their data deleted, whatever the clinic's notice."""
+    _end(session, clinic, visit, CANCELLED, BY_PATIENT, "visit cancelled", actor, now)
 
 
 def of_patient(session: Session, clinic: Clinic, chat_id: int, now: datetime) -> list[Card]:
@@ -528,6 +552,17 @@ def _look_after(session: Session, clinic: Clinic, visit: Visit, now: datetime) -
     visit.due_at = _next_look(clinic, visit)
     now_shown = card(session, clinic, visit)
     return Escalated(now_shown, _deciders(session)) if escalated else Reminded(now_shown)
+
+
+def look_after_move(clinic: Clinic, visit: Visit, starts_at: datetime, ends_at: datetime) -> None:
+    """Set when a visit is looked at next, where it was from `starts_at` to `ends_at` and its clinic has another zone
+    now."""
+    if visit.status == REQUESTED:
+        visit.due_at = _next_look(clinic, visit)
+    elif visit.due_at == ends_at:
+        visit.due_at = visit.ends_at
+    elif visit.status == PROPOSED and visit.due_at is not None:
+        visit.due_at = visit.starts_at if visit.due_at == starts_at else min(visit.due_at, visit.starts_at)
 
 
 def _next_look(clinic: Clinic, visit: Visit) -> datetime:

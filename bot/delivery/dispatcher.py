@@ -20,6 +20,8 @@ from bot.delivery.limiter import Limiter
 from bot.delivery.messages import Kind, Message, attached
 from bot.delivery.outbox import Claimed
 from bot.delivery.wire import File, Refusal, Uncertain, Unsent, Wire, WireError
+from bot.meters import Meters
+from bot.store import leases
 from bot.store.database import Database, is_passing
 
 log = structlog.get_logger()
@@ -38,6 +40,9 @@ PROBE_SECONDS = 5.0
 
 RECORDING_TRIES = 3
 """Tries to record a wave while the program stops, or where trying again is no use."""
+
+STANDBY = 1.0
+"""Seconds between two looks whether it has become this program that sends."""
 
 LOOK_AGAIN = 60.0
 """Seconds after which the outbox is looked at even if nobody woke the dispatcher."""
@@ -102,8 +107,8 @@ class Voice:
 
 
 class Dispatcher:
-    """Sends until it is stopped; `on_moved` is told of a group's new id in the transaction that redirects its
-    messages."""
+    """Sends until it is stopped, while `sends` says that it is this program that does; `on_moved` is told of a group's
+    new id in the transaction that redirects its messages."""
 
     def __init__(
         self,
@@ -113,16 +118,21 @@ class Dispatcher:
         voice: Voice,
         *,
         limiter: Limiter | None = None,
+        sends: Callable[[], bool] = lambda: True,
         staff_chat: Callable[[Session], int | None] = lambda _: None,
         on_moved: Callable[[Session, int, int], None] = lambda *_: None,
+        meters: Meters | None = None,
     ) -> None:
         self._database = database
         self._wire = wire
         self._clock = clock
         self._voice = voice
         self._limiter = limiter or Limiter()
+        self._sends = sends
+        self._has_taken_over = False
         self._staff_chat = staff_chat
         self._on_moved = on_moved
+        self._meters = meters or Meters()
         self._wake = asyncio.Event()
         self._quiet = asyncio.Event()
         self._busy: set[int] = set()
@@ -140,7 +150,6 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Settle what an earlier process left in the air, then send until `stop`."""
-        await self._take_over()
         while not self._stopping:
             self._wake.clear()
             pause = await self._step()
@@ -160,23 +169,18 @@ class Dispatcher:
 
     async def _step(self) -> float:
         """Send a wave if one is due; return the seconds to wait before looking again."""
-        if len(self._busy) > (WAVES - 1) * outbox.WAVE:
-            return LOOK_AGAIN  # whatever is recorded wakes
-        overall = self._limiter.wait_overall()
-        if overall > 0:
-            return overall
-        if self._failures > 1 and not await self._reachable():
-            self._failures += 1
-            self._limiter.hold_all(_pause(self._failures))
-            return _pause(self._failures)
+        pause = await self._not_yet()
+        if pause is not None:
+            return pause
         resting = self._limiter.resting()
         busy = self._busy | resting.keys()
         now = self._clock.now()
+        held = self._clock.doubt() is not None
         try:
-            rows = await self._database.transaction(lambda session: self._claim(session, now, busy))
+            rows = await self._database.transaction(lambda session: self._claim(session, now, busy, held=held))
             self._doubtful = False
             if not rows:
-                return await self._until_next(resting, busy)
+                return await self._until_next(resting, busy, held=held)
         except Exception as error:
             self._doubtful = True
             log.error("outbox.unavailable", error=type(error).__name__)
@@ -187,20 +191,41 @@ class Dispatcher:
         task.add_done_callback(self._wave_done)
         return 0.0
 
-    def _claim(self, session: Session, now: datetime, busy: set[int]) -> list[Claimed]:
+    async def _not_yet(self) -> float | None:
+        """Return the seconds to wait where nothing may be claimed now; None where it may."""
+        if not self._sends():
+            self._has_taken_over = False
+            self._quiet.set()
+            return STANDBY
+        if not self._has_taken_over:
+            return await self._take_over()
+        if len(self._busy) > (WAVES - 1) * outbox.WAVE:
+            return LOOK_AGAIN  # whatever is recorded wakes
+        overall = self._limiter.wait_overall()
+        if overall > 0:
+            return overall
+        if self._failures > 1 and not await self._reachable():
+            self._failures += 1
+            self._limiter.hold_all(_pause(self._failures))
+            return _pause(self._failures)
+        return None
+
+    def _claim(self, session: Session, now: datetime, busy: set[int], *, held: bool) -> list[Claimed]:
+        if not leases.is_sender(session):
+            return []
         if self._doubtful:
             outbox.reclaim(session, self._busy)
-        return outbox.claim(session, now=now, most=outbox.WAVE, busy=busy)
+        return outbox.claim(session, now=now, most=outbox.WAVE, busy=busy, held=held)
 
-    async def _until_next(self, resting: dict[int, float], busy: set[int]) -> float:
-        due = await self._database.read(outbox.next_due)
+    async def _until_next(self, resting: dict[int, float], busy: set[int], *, held: bool) -> float:
+        due = await self._database.read(lambda session: outbox.next_due(session, held=held))
         if due is None or due > self._clock.now():
             if not self._waves and not self._wake.is_set():
                 self._failures = 0  # there is nothing left that could be risked
                 self._quiet.set()
             return self._until(due)
         # What is due belongs to chats that rest or are being sent to; the others must not wait for them.
-        others = await self._database.read(lambda session: outbox.next_due(session, busy))
+        others = await self._database.read(lambda session: outbox.next_due(session, busy, held=held))
         return min(self._until(others), *resting.values(), LOOK_AGAIN)
 
     def _until(self, due: datetime | None) -> float:
@@ -225,6 +250,8 @@ class Dispatcher:
         while under_way:
             answered, _ = await asyncio.wait(under_way, timeout=GRACE)
             outcome = [(under_way.pop(task), task.result()) for task in answered]
+            for _, result in outcome:
+                self._meters.sent(type(result).__name__)
             failures = self._judge_network(failures, outcome)
             await self._settle(outcome)
             self._busy.difference_update(row.chat_id for row, _ in outcome)
@@ -285,7 +312,7 @@ class Dispatcher:
             return Unknown()
 
     async def _attempt(self, row: Claimed) -> Result:
-        if not await self._turn(row):
+        if not await self._turn(row) or not self._sends():  # another program may think by now that this one is gone
             return NotYet()
         try:
             params, files = attached(row.params)
@@ -311,6 +338,7 @@ class Dispatcher:
         text = refusal.description.lower()
         if refusal.retry_after is not None or refusal.code == 429:
             self._limiter.flooded(row.chat_id, float(refusal.retry_after or 1))
+            self._meters.flooded(float(refusal.retry_after or 1))
             return NotYet()
         if refusal.migrate_to is not None and row.chat_id < 0:  # else it is a copy's origin that was upgraded
             return Moved(refusal.migrate_to)
@@ -348,7 +376,7 @@ class Dispatcher:
                     outbox.move(session, row.chat_id, chat_id, now)
                     self._on_moved(session, row.chat_id, chat_id)
                 case NotYet():
-                    outbox.put_back(session, row.id)
+                    outbox.put_back(session, row)
                 case Unknown():
                     self._repeat(session, row)
 
@@ -364,18 +392,22 @@ class Dispatcher:
             return
         outbox.post(session, Message(staff, self._voice.alarm(row.id), kind=Kind.STAFF), now=self._clock.now())
 
-    async def _take_over(self) -> None:
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                return await self._database.transaction(self._resolve_leftovers)
-            except Exception as error:
-                log.error("outbox.unavailable", error=type(error).__name__)
-                await self._sleep(BACK_OFF[0])
+    async def _take_over(self) -> float:
+        """Settle what another process has left in the air; return the seconds to wait before going on."""
+        try:
+            await self._database.transaction(self._resolve_leftovers)
+        except Exception as error:
+            log.error("outbox.unavailable", error=type(error).__name__)
+            return BACK_OFF[0]
+        self._has_taken_over = True
+        return 0.0
 
     def _resolve_leftovers(self, session: Session) -> None:
+        if not leases.is_sender(session):
+            return
         for row in outbox.left_sending(session):
-            self._repeat(session, row)
+            if row.chat_id not in self._busy:  # what this program is sending still will be recorded
+                self._repeat(session, row)
 
 
 def _pause(failures: int) -> float:

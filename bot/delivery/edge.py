@@ -5,6 +5,7 @@ kept), and its requests, of which there is only getMe, go over this program's wi
 """
 
 import json
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,11 +15,52 @@ from telegram.ext import Application, ApplicationBuilder, BaseHandler
 from telegram.request import BaseRequest, RequestData
 
 from bot.delivery.inbox import Kept
+from bot.delivery.markup import is_blank
 from bot.delivery.wire import ANSWER_SECONDS, Wire, WireError
+
+NAMES = frozenset({"first_name", "last_name", "title"})
+"""Keys of what people and groups call themselves."""
+_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class PoisonError(Exception):
     """The library cannot make sense of an update."""
+
+
+def sound(value: Any) -> Any:
+    """Return what Telegram sent with whole characters only, and names of one line that show something.
+
+    Half a character, which a database refuses, must not keep anybody's words from being read.
+    """
+    match value:
+        case str():
+            return _whole(value)
+        case list():
+            return [sound(one) for one in value]
+        case dict():
+            fields = {key: sound(one) for key, one in value.items()}
+            for key in NAMES & fields.keys():
+                if isinstance(fields[key], str):
+                    fields[key] = _name(fields[key])
+            if isinstance(fields.get("first_name"), str) and is_blank(
+                fields["first_name"] + fields.get("last_name", "")
+            ):
+                fields["first_name"] = f"№ {fields['id']}" if "id" in fields else "?"
+            return fields
+        case _:
+            return value
+
+
+def _whole(text: str) -> str:
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _name(text: str) -> str:
+    """Return a name without lines of its own and without marks that turn the direction of writing."""
+    kept = (" " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in text if char not in _TURNING)
+    return " ".join("".join(kept).split())
 
 
 class WireRequest(BaseRequest):
@@ -90,7 +132,7 @@ class Edge:
     async def handle(self, kept: Kept) -> None:
         """Run one update through the handlers; raises PoisonError, or what a handler raised."""
         try:
-            update = Update.de_json(kept.payload, self._bot)
+            update = Update.de_json(sound(kept.payload), self._bot)
             kind = update.effective_chat or update.effective_user  # reading them finds what de_json let pass
         except Exception as error:
             raise PoisonError(type(error).__name__) from error

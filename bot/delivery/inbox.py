@@ -4,13 +4,16 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from bot.store import leases
 from bot.store.models import Incoming
+from bot.store.texts import fit
 
 ATTEMPTS = 3
 """How often an update that fails is tried before it is put aside."""
@@ -39,15 +42,16 @@ def keep(
     """Keep those of `updates` (as Telegram sent them) that are not known yet, and return them in order.
 
     Those of the `doubtful`, which an earlier try may or may not have kept, are returned as well until they are handled.
+    Every text from outside comes in here, and is made one that any column of the database can hold.
     """
-    fresh = {raw["update_id"]: raw for raw in updates if _is_id(raw.get("update_id"))}
+    fresh = {raw["update_id"]: fit(raw) for raw in updates if _is_id(raw.get("update_id"))}
     if not fresh:
         return []
     rows = [
         {
             "update_id": update_id,
             "lane": lane_of(raw),
-            "payload": json.dumps(raw, separators=(",", ":")),  # in ASCII: half an emoji is no text to a database
+            "payload": json.dumps(raw, separators=(",", ":")),
             "state": "new",
             "attempts": 0,
             "received_at": now,
@@ -63,14 +67,18 @@ def keep(
     return [Kept(update_id, lane_of(fresh[update_id]), dict(fresh[update_id])) for update_id in sorted(kept)]
 
 
-def unfinished(session: Session) -> list[Kept]:
-    """Return what was kept and not handled, in order: what a stopped process left behind."""
-    rows = session.scalars(select(Incoming).where(Incoming.state == "new").order_by(Incoming.update_id))
+def unfinished(session: Session, chats: Collection[int] | None = None) -> list[Kept]:
+    """Return what was kept and not handled, in order, of all chats or of `chats`."""
+    waiting = select(Incoming).where(Incoming.state == "new").order_by(Incoming.update_id)
+    rows = session.scalars(waiting if chats is None else waiting.where(Incoming.lane.in_(chats)))
     return [Kept(row.update_id, row.lane, json.loads(row.payload or "{}")) for row in rows]
 
 
 def finish(session: Session, update_id: int, now: datetime) -> bool:
-    """Mark `update_id` as handled in the caller's transaction; False where it was already."""
+    """Mark `update_id` as handled in the caller's transaction; False where it was already, or where its lane is
+    another program's by now."""
+    if leases.OWNER in session.info and not leases.is_in_lane(session, _lane(session, update_id)):
+        return False
     done = session.execute(_FINISH, {"handled": update_id, "at": now})
     return bool(done.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it, the declared type does not
 
@@ -81,18 +89,29 @@ def finish_all(session: Session, update_ids: Collection[int], now: datetime) -> 
         session.execute(_FINISH, [{"handled": update_id, "at": now} for update_id in update_ids])
 
 
-def stumble(session: Session, update_id: int, error: str, now: datetime, *, tries: int = ATTEMPTS) -> bool:
-    """Count a failed try; returns True while the update is worth another, and puts it aside after the last."""
+class Stumbled(Enum):
+    """What becomes of an update that failed."""
+
+    AGAIN = auto()
+    """It is worth another try."""
+    ASIDE = auto()
+    """That was the last."""
+    SETTLED = auto()
+    """It is handled, or another program's."""
+
+
+def stumble(session: Session, update_id: int, error: str, now: datetime, *, tries: int = ATTEMPTS) -> Stumbled:
+    """Count a failed try, and put the update aside after the last."""
     row = session.get(Incoming, update_id)
-    if row is None or row.state != "new":
-        return False
+    if row is None or row.state != "new" or not leases.is_in_lane(session, row.lane):
+        return Stumbled.SETTLED
     row.attempts += 1
     row.error = error[:128]
     if row.attempts < tries:
-        return True
+        return Stumbled.AGAIN
     row.state = "failed"
     row.settled_at = now
-    return False
+    return Stumbled.ASIDE
 
 
 def prune(session: Session, before: datetime) -> None:
@@ -109,6 +128,10 @@ def lane_of(raw: Mapping[str, Any]) -> int:
             if isinstance(place, Mapping) and _is_id(place.get("id")):
                 return int(place["id"])
     return 0
+
+
+def _lane(session: Session, update_id: int) -> int:
+    return session.scalar(select(Incoming.lane).where(Incoming.update_id == update_id)) or 0
 
 
 def _is_id(value: object) -> bool:

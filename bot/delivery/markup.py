@@ -57,6 +57,11 @@ _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 # What Telegram takes out of any text (carriage returns, direction overrides, three combining marks) or makes a space.
 _DROPPED = re.compile("[\r\u2028-\u202e\u030a\u0333\u033f]")
 _BLANKED = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f]")
+# Letters written from right to left, and marks that turn the direction of what stands around them.
+_TURNS = re.compile(
+    "[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+_OPENS, _CLOSES = "\u2066\u2067\u2068", "\u2069"
 _INVISIBLE = "\u115f\u1160\u2800\u3164\uffa0"
 
 
@@ -105,8 +110,29 @@ def length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
+def isolated(text: str) -> str:
+    """Return `text` so that its direction turns nothing around it (Unicode, UAX #9): a time behind an Arabic name."""
+    if not _TURNS.search(text):
+        return text
+    return "\n".join(_isolated(line) if _TURNS.search(line) else line for line in text.split("\n"))
+
+
+def _isolated(line: str) -> str:
+    kept, depth = [], 0
+    for char in line:
+        if char in _OPENS:
+            depth += 1
+        elif char == _CLOSES:
+            if not depth:
+                continue  # it would close what is opened around it
+            depth -= 1
+        kept.append(char)
+    return f"\u2068{''.join(kept)}{_CLOSES * (depth + 1)}"
+
+
 def escape(text: str) -> str:
-    """Return `text` so that it parses back to itself, inside an attribute too."""
+    """Return a person's `text` so that it parses back to itself, isolated, inside an attribute too."""
+    text = isolated(text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
 

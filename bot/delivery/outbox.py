@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, select, union_all, update
+from sqlalchemy import Row, bindparam, case, delete, func, literal, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from bot.delivery.markup import TEXT_LIMIT, MarkupError, length, parse
@@ -25,6 +25,8 @@ WAVE = 8
 """Rows sent side by side between two commits."""
 
 URGENCIES = sorted({kind.urgency for kind in Kind})
+PLANNED = Kind.CARE.urgency
+"""Of what nobody waits for: reminders and follow-ups."""
 
 # The hot path's statements are built once, and on the table (no object to bring up to date): a tenth of the cost.
 _TABLE = Outgoing.metadata.tables[Outgoing.__tablename__]
@@ -47,7 +49,7 @@ _DUE = union_all(
 )
 _EARLIEST = union_all(
     *(
-        select(func.min(_TABLE.c.due_at))
+        select(literal(urgency), func.min(_TABLE.c.due_at))
         .where(_TABLE.c.state == "pending", _TABLE.c.urgency == urgency)
         .where(_TABLE.c.chat_id.not_in(bindparam("busy", expanding=True)))
         for urgency in URGENCIES
@@ -59,11 +61,17 @@ _CLAIM = (
     .values(state="sending", attempts=_TABLE.c.attempts + 1)
     .returning(*_CLAIMED)
 )
+# what a group was shown, and files, are not needed here once they were sent: Telegram has them
+_IS_FORGOTTEN = or_(_TABLE.c.chat_id < 0, _TABLE.c.method.in_(("sendDocument", "sendPhoto")))
 _SETTLE = (
     update(_TABLE)
     .where(_TABLE.c.id == bindparam("row"))
     .values(
-        state=bindparam("to"), message_id=bindparam("message"), error=bindparam("reason"), settled_at=bindparam("at")
+        state=bindparam("to"),
+        message_id=bindparam("message"),
+        error=bindparam("reason"),
+        settled_at=bindparam("at"),
+        params=case((_IS_FORGOTTEN, literal({}, _TABLE.c.params.type)), else_=_TABLE.c.params),
     )
 )
 
@@ -142,33 +150,42 @@ def post(
     return row
 
 
-def claim(session: Session, *, now: datetime, most: int, busy: Collection[int]) -> list[Claimed]:
-    """Mark up to `most` due rows as `sending`, the most urgent first, one a chat and none of `busy` chats."""
+def claim(session: Session, *, now: datetime, most: int, busy: Collection[int], held: bool = False) -> list[Claimed]:
+    """Mark up to `most` due rows as `sending`, the most urgent first, one a chat and none of `busy` chats; where it is
+    `held`, nothing that only the time asks for."""
     rows = session.execute(_DUE, {"now": now, "busy": list(busy), "most": 4 * WAVE}).all()
     chosen: dict[int, int] = {}
     stale: list[int] = []
     for row in sorted(rows, key=lambda row: (row.urgency, row.due_at, row.id)):
+        if held and row.urgency == PLANNED:
+            continue
         if row.valid_until is not None and row.valid_until < now:
             stale.append(row.id)
         elif len(chosen) < most:
             chosen.setdefault(row.chat_id, row.id)
     _settle_all(session, stale, "stale", now)
     if not chosen:
-        return claim(session, now=now, most=most, busy=busy) if stale else []
+        return claim(session, now=now, most=most, busy=busy, held=held) if stale else []
     claimed = session.execute(_CLAIM, {"chosen": list(chosen.values())}).all()
     order = {row_id: place for place, row_id in enumerate(chosen.values())}
     return [_claimed(row) for row in sorted(claimed, key=lambda row: order[row.id])]
 
 
-def next_due(session: Session, busy: Collection[int] = ()) -> datetime | None:
-    """Return when the earliest pending row is due, of those that are not for `busy` chats."""
-    found = [due_at for (due_at,) in session.execute(_EARLIEST, {"busy": list(busy)}) if due_at is not None]
-    return min(found, default=None)
+def next_due(session: Session, busy: Collection[int] = (), *, held: bool = False) -> datetime | None:
+    """Return when the earliest pending row is due, of those that are not for `busy` chats, and not `held`."""
+    found = session.execute(_EARLIEST, {"busy": list(busy)}).all()
+    return min((at for urgency, at in found if at is not None and not (held and urgency == PLANNED)), default=None)
 
 
 def sent(session: Session, row_id: int, message_id: int | None, now: datetime) -> None:
-    """Record that Telegram took the message."""
-    _settle(session, row_id, "sent", now, message_id=message_id)
+    """Record that Telegram took the message; a repeat that another program owes already, in doubt, is taken back."""
+    row = {"row": row_id, "to": "sent", "message": message_id, "reason": None, "at": now}
+    if session.execute(_SETTLE.where(_TABLE.c.state != "unknown"), row).rowcount:  # type: ignore[attr-defined]  # see inbox.finish
+        return
+    session.execute(_SETTLE, row)
+    original = session.get_one(Outgoing, row_id)
+    owed = update(_TABLE).where(_TABLE.c.chat_id == original.chat_id, _TABLE.c.state == "pending")
+    session.execute(owed.where(_TABLE.c.repeats == row_id).values(state="stale", settled_at=now))
 
 
 def failed(session: Session, row_id: int, error: str, now: datetime) -> None:
@@ -176,9 +193,11 @@ def failed(session: Session, row_id: int, error: str, now: datetime) -> None:
     _settle(session, row_id, "failed", now, error=error[:255])
 
 
-def put_back(session: Session, row_id: int) -> None:
-    """Make a row that was certainly not sent pending again, at its old place in the order."""
-    session.execute(update(Outgoing).where(Outgoing.id == row_id).values(state="pending"))
+def put_back(session: Session, row: Claimed) -> None:
+    """Make a row that was certainly not sent pending again, at its old place in the order; one that another program
+    has taken over stays as it is."""
+    claimed = update(_TABLE).where(_TABLE.c.id == row.id, _TABLE.c.state == "sending")
+    session.execute(claimed.where(_TABLE.c.attempts == row.attempts).values(state="pending"))
     session.info[OWED] = True
 
 
@@ -189,11 +208,13 @@ def unknown(session: Session, row: Claimed, repeat_mark: str, now: datetime) -> 
     Returns True where it is owed again.
     """
     if row.method in REPEATABLE and row.attempts < REPEATS:
-        put_back(session, row.id)
+        put_back(session, row)
         return True
-    original = session.get_one(Outgoing, row.id)
-    if original.state == "unknown":
-        return False  # it is recorded already: the first try was only thought to have failed
+    original = session.get(Outgoing, row.id)
+    if original is None:
+        return False  # its reader's data were deleted meanwhile
+    if original.state != "sending" or original.attempts != row.attempts:
+        return False  # it is recorded already: the first try was only thought to have failed, or another program did
     _settle(session, row.id, "unknown", now)
     if row.repeats is not None or row.method in REPEATABLE or not row.kind.repeated_when_uncertain:
         return False
@@ -330,6 +351,13 @@ def passed_on(session: Session, source: str) -> PassedOn | None:
         .limit(1)
     ).first()
     return PassedOn(row.chat_id, row.message_id or 0, row.method, row.language) if row else None
+
+
+def withdraw(session: Session, chat_id: int, kind: str, noun: str, now: datetime) -> None:
+    """Let what is owed of a kind about such a thing, and has not gone, stay unsaid."""
+    about = Outgoing.subject.startswith(f"{noun}:", autoescape=True)
+    mine = update(Outgoing).where(Outgoing.chat_id == chat_id, Outgoing.kind == kind, about)
+    session.execute(mine.where(Outgoing.state.in_(("pending", "parked"))).values(state="stale", settled_at=now))
 
 
 def prune(session: Session, before: datetime) -> int:

@@ -10,11 +10,15 @@ from typing import Any
 import structlog
 
 from bot.delivery.wire import Refusal, Wire, WireError
+from bot.meters import Meters
 
 log = structlog.get_logger()
 
 HOLD_SECONDS = 30
 """How long Telegram may hold a fetch open while nothing happens."""
+
+STANDBY = 1.0
+"""Seconds between two looks whether it has become this program that fetches."""
 
 BATCH = 100
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
@@ -29,17 +33,31 @@ def pauses() -> Iterator[float]:
 
 
 class Poller:
-    """Fetches until it is cancelled; `take` keeps a batch, and raising there leaves it unconfirmed."""
+    """Fetches until it is cancelled, while `may_fetch` says so; `take` keeps a batch, and raising there leaves it
+    unconfirmed."""
 
-    def __init__(self, wire: Wire, take: Callable[[list[dict[str, Any]]], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        take: Callable[[list[dict[str, Any]]], Awaitable[None]],
+        *,
+        may_fetch: Callable[[], bool] = lambda: True,
+        meters: Meters | None = None,
+    ) -> None:
         self._wire = wire
         self._take = take
+        self._may_fetch = may_fetch
+        self._meters = meters or Meters()
         self._offset: int | None = None
         self._pauses = pauses()
 
     async def run(self) -> None:
         """Fetch and keep for ever, waiting longer after each failure."""
         while True:
+            if not self._may_fetch():
+                self._meters.fetched()
+                await asyncio.sleep(STANDBY)
+                continue
             try:
                 await self._fetch()
             except Refusal as refusal:
@@ -50,6 +68,7 @@ class Poller:
                 await self._wait("poll.not_kept", error=type(error).__name__)
             else:
                 self._pauses = pauses()
+                self._meters.fetched()
 
     async def _fetch(self) -> None:
         params = {
@@ -76,4 +95,5 @@ class Poller:
     async def _wait(self, event: str, *, at_least: float = 0.0, **facts: object) -> None:
         seconds = max(at_least, next(self._pauses))
         log.warning(event, again_in=seconds, **facts)
+        self._meters.not_fetched(str(facts.get("advice") or facts["error"]))
         await asyncio.sleep(seconds)

@@ -8,6 +8,7 @@ run in four was undone by another.)
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,8 +20,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlche
 from sqlalchemy.orm import Session as Session  # noqa: PLC0414  handed on to rooms where the library is no guest
 
 from bot.errors import StoreError
+from bot.meters import Meters
+from bot.store import leases, notices, trouble
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 SCHEMA = "0004"
 """The migration this code is written for; a test holds it to be alembic's head."""
@@ -31,7 +35,7 @@ READERS = 4
 WAIT = 5.0
 """Seconds to wait for another program that writes."""
 
-STALL = 30.0
+STALL = 0.8 * WAIT
 """Seconds after which PostgreSQL breaks off a transaction whose program has gone silent, so that others can write."""
 
 WRITER_LOCK = 0x6D65736F
@@ -41,26 +45,26 @@ OWED = "owed"
 """Key in Session.info that says that this transaction put something into the outbox."""
 
 
-def parse_url(value: str) -> URL:
-    """Return `value` as a database URL this program can use; raises StoreError naming what was expected."""
+def parse_url(value: str, *, name: str = "MESOBOT_DATABASE_URL") -> URL:
+    """Return `value` as a database URL this program can use; raises StoreError naming it and what was expected."""
     expected = "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
     try:
         url = make_url(value)
     except (ArgumentError, ValueError):
-        raise StoreError(f"MESOBOT_DATABASE_URL is not a database URL: {expected}") from None
+        raise StoreError(f"{name} is not a database URL: {expected}") from None
     match url.get_backend_name():
         case "sqlite":
             if url.host:
-                raise StoreError(f"MESOBOT_DATABASE_URL is not a database URL: {expected}")
+                raise StoreError(f"{name} is not a database URL: {expected}")
             if not url.database or url.database == ":memory:":
                 raise StoreError(
-                    "MESOBOT_DATABASE_URL names no file: a clinic's data must survive a restart; expected sqlite:///FILE"
+                    f"{name} names no file: a clinic's data must survive a restart; expected sqlite:///FILE"
                 )
             return url.set(drivername="sqlite")
         case "postgresql":
             return url.set(drivername="postgresql+psycopg")
         case other:
-            raise StoreError(f"MESOBOT_DATABASE_URL names the database {other!r}: {expected}")
+            raise StoreError(f"{name} names the database {other!r}: {expected}")
 
 
 class Database:
@@ -70,6 +74,9 @@ class Database:
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.on_owed: Callable[[], None] = lambda: None
+        self.meters = Meters()
+        self.owner: str | None = None
+        """The program's name, where others may share the database: what they have to hear of they are told."""
         engine = _sqlite if self.is_sqlite else _postgresql
         self._writer = engine(url, 1, writes=True)
         self._reader = engine(url, READERS, writes=False)
@@ -83,14 +90,31 @@ class Database:
 
     async def transaction(self, work: Callable[[Session], T]) -> T:
         """Run `work` in one transaction: returning commits, raising undoes everything and raises on."""
-        result, owed = await asyncio.get_running_loop().run_in_executor(self._write_threads, self._write, work)
+        result, owed = await self._metered("write", self._write_threads, self._write, work)
         if owed:
             self.on_owed()
         return result
 
     async def read(self, work: Callable[[Session], T]) -> T:
         """Run `work`, which only reads, beside the writer; all that it sees is of one moment."""
-        return await asyncio.get_running_loop().run_in_executor(self._read_threads, self.read_now, work)
+        return await self._metered("read", self._read_threads, self.read_now, work)
+
+    async def _metered(
+        self,
+        access: str,
+        threads: ThreadPoolExecutor,
+        run: Callable[[Callable[[Session], T]], U],
+        work: Callable[[Session], T],
+    ) -> U:
+        began = time.perf_counter()
+        try:
+            done = await asyncio.get_running_loop().run_in_executor(threads, run, work)
+        except Exception as error:
+            if (why := trouble.why(error)) is not None:
+                self.meters.database_failed(why)
+            raise
+        self.meters.transacted(access, time.perf_counter() - began)
+        return done
 
     def migrate(self) -> None:
         """Bring the tables to this program's schema; raises StoreError where that cannot be done."""
@@ -128,9 +152,17 @@ class Database:
         return StoreError(f"the database at {self.url.render_as_string()} cannot be used: {_first_line(error)}")
 
     def _write(self, work: Callable[[Session], T]) -> tuple[T, bool]:
-        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+        info = {leases.OWNER: self.owner} if self.owner is not None else {}
+        with Session(self._writer, expire_on_commit=False, info=info) as session, session.begin():
             result = work(session)
+            if self.owner is not None and OWED in session.info:
+                session.flush()
+                notices.say(session, f"{OWED}:{self.owner}")
         return result, OWED in session.info
+
+    def write_now(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in one transaction in the calling thread."""
+        return self._write(work)[0]
 
     def read_now(self, work: Callable[[Session], T]) -> T:
         """Run `work`, which only reads, in the calling thread."""

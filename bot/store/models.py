@@ -68,8 +68,8 @@ class Lease(Base):
 
     __tablename__ = "leases"
 
-    name: Mapped[str] = mapped_column(String(16), primary_key=True)
-    """sender, or lane:NUMBER."""
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    """sender, lane:NUMBER, or program:NAME for being there at all."""
     owner: Mapped[str] = mapped_column(String(32))
     """The program, as it named itself when it started."""
     until: Mapped[datetime]
@@ -80,6 +80,14 @@ class Patient(Base):
     """A person who has written to the bot in a private chat."""
 
     __tablename__ = "patients"
+    __table_args__ = (
+        Index(
+            "ix_patients_leaving",
+            "leaving_at",
+            sqlite_where=text("leaving_at IS NOT NULL"),
+            postgresql_where=text("leaving_at IS NOT NULL"),
+        ),
+    )
 
     chat_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     first_name: Mapped[str]
@@ -105,6 +113,8 @@ class Patient(Base):
     """Since when a problem they told of is open: nothing is sent by the programme until staff close it."""
     paused_at: Mapped[datetime | None]
     """Since when staff have paused the programme."""
+    leaving_at: Mapped[datetime | None]
+    """When the deletion of their data was asked for, while a possible emergency of theirs makes it wait."""
 
 
 class Incoming(Base):
@@ -146,6 +156,13 @@ class Outgoing(Base):
             "id",
             sqlite_where=text("state = 'sending'"),
             postgresql_where=text("state = 'sending'"),
+        ),
+        Index(
+            "ix_outbox_undelivered",
+            "state",
+            "urgency",
+            sqlite_where=text("state IN ('unknown', 'failed', 'parked')"),
+            postgresql_where=text("state IN ('unknown', 'failed', 'parked')"),
         ),
         Index("ix_outbox_chat_id_message_id", "chat_id", "message_id"),
         Index("ix_outbox_chat_id_subject", "chat_id", "subject"),
@@ -396,7 +413,7 @@ class Call(Base):
     visit_id: Mapped[int | None] = mapped_column(Key)
     chat_id: Mapped[int | None] = mapped_column(BigInteger)
     why: Mapped[str] = mapped_column(String(16))
-    """blocked, gone, uncertain, refused or never joined."""
+    """blocked, gone, uncertain, refused, never joined or withdrawn."""
     what: Mapped[str] = mapped_column(String(32))
     """The step, or kind of message."""
     created_at: Mapped[datetime]
@@ -507,7 +524,7 @@ class Audit(Base):
     id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)
     at: Mapped[datetime] = mapped_column(index=True)
     actor: Mapped[int | None] = mapped_column(BigInteger)
-    """The Telegram id of who did it; empty where the program did."""
+    """The Telegram id of who did it; empty where the program did, 0 for a patient whose data were deleted."""
     action: Mapped[str] = mapped_column(String(64))
     subject: Mapped[str] = mapped_column(String(64), index=True)
     before: Mapped[str | None] = mapped_column(String(64))

@@ -4,24 +4,41 @@ import asyncio
 import contextlib
 import hmac
 import json
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from bot.web.server import listening
 
 log = structlog.get_logger()
 
 MOST_BYTES = 1024 * 1024
 """Telegram's updates are far smaller."""
 
+BODY_SECONDS = 20.0
+"""How long an update may take to arrive; Telegram's come at once."""
+
 Take = Callable[[list[dict[str, Any]]], Awaitable[None]]
+
+
+async def _body(request: Request) -> bytearray | int:
+    """Return what is sent, or the status with which too much, or too slow a sender, is refused."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    return 413
+    except TimeoutError:
+        return 408
+    return body
 
 
 def create_app(path: str, secret: str, take: Take) -> Starlette:
@@ -31,11 +48,9 @@ def create_app(path: str, secret: str, take: Take) -> Starlette:
         given = request.headers.get("X-Telegram-Bot-Api-Secret-Token", "")
         if not hmac.compare_digest(given.encode(), secret.encode()):
             return Response(status_code=403)
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MOST_BYTES:
-                return Response(status_code=413)
+        body = await _body(request)
+        if isinstance(body, int):
+            return Response(status_code=body)
         try:
             update = json.loads(body)
         except (ValueError, RecursionError):
@@ -52,31 +67,11 @@ def create_app(path: str, secret: str, take: Take) -> Starlette:
     return Starlette(routes=[Route(path, receive, methods=["POST"])])
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to the program, which stops it after the inbox is safe."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
 @contextlib.asynccontextmanager
 async def serving(listen: str, url: str, secret: str, take: Take) -> AsyncIterator[None]:
     """Serve the webhook at HOST:PORT while the context is open; the path is that of the public `url`.
 
     Raises OSError where that cannot be listened on.
     """
-    host, _, port = listen.rpartition(":")
-    app = create_app(urlsplit(url).path or "/", secret, take)
-    config = uvicorn.Config(
-        app, host=host, port=int(port), log_config=None, access_log=False, lifespan="off", server_header=False
-    )
-    server = _Server(config)
-    bound = socket.create_server((host, int(port)))  # from here on, connections wait until they are served
-    task = asyncio.create_task(server.serve(sockets=[bound]))
-    try:
+    async with listening(listen, create_app(urlsplit(url).path or "/", secret, take)):
         yield
-    finally:
-        server.should_exit = True
-        await task

@@ -131,6 +131,13 @@ def ask_to_block(say: Speech, when: str, whose: str | None, reason: str) -> str:
     return f"{question}\n<blockquote>{escape(reason)}</blockquote>" if reason else question
 
 
+def block_example(say: Speech) -> str:
+    """Say how a part of a day is blocked, where none was read."""
+    return say._("For a part of the day write it with the time, for example {example}.").format(
+        example="<code>/block tomorrow 13-15 lunch</code>"
+    )
+
+
 def yes_button(say: Speech) -> str:
     """Label the yes to what was understood."""
     return say._("Yes")

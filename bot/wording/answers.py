@@ -51,9 +51,9 @@ def smalltalk(say: Speech) -> str:
 
 
 def book(say: Speech, clinic: Clinic) -> str:
-    """Say how to make an appointment."""
+    """Say how to book a visit."""
     if not clinic.treatments:
-        sentence = say._("To make an appointment, call {phone}, or let the clinic write to you here.")
+        sentence = say._("To book a visit, call {phone}, or let the clinic write to you here.")
     else:
         sentence = say._("Book a visit here, step by step, or call {phone}. /bookings shows the visits you have.")
     return sentence.format(phone=clinic.phone)
@@ -116,6 +116,23 @@ def talking(say: Speech, clinic: Clinic) -> str:
 def end_button(say: Speech) -> str:
     """Label the way out of a conversation with the clinic."""
     return say._("End the conversation")
+
+
+def relayed_enough(say: Speech, clinic: Clinic) -> str:
+    """Explain that staff have enough to read of one patient for the moment."""
+    sentence = say._(
+        "The clinic has very many messages of yours within the hour, so this one and those that follow were not passed "
+        "on. Please wait for the answer and write again in a quarter of an hour, or call {phone}. "
+        "In an emergency call <b>{emergency}</b>."
+    )
+    return sentence.format(phone=clinic.phone, emergency=clinic.emergency)
+
+
+def asked_enough(say: Speech, clinic: Clinic) -> str:
+    """Say, in at most 200 characters, that staff have enough questions of one patient for the moment."""
+    return say._(
+        "The clinic has many questions of yours from this hour. Please wait for the answers, or call {phone}."
+    ).format(phone=clinic.phone)
 
 
 def ended(say: Speech) -> str:

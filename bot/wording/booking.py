@@ -103,12 +103,17 @@ def share_button(say: Speech) -> str:
 
 def ask_consent(say: Speech, clinic: Clinic, count: int) -> str:
     """Ask for consent to the use of the answers, before the first of `count` questions."""
+    head = say._("<b>May we use your answers?</b> {count} short yes/no questions about your health come next.")
+    return f"{head.format(count=count)}\n\n{agreement(say, clinic)}"
+
+
+def agreement(say: Speech, clinic: Clinic) -> str:
+    """Return the sentence to which a patient agrees when their answers are to be used."""
     return say._(
-        "<b>May we use your answers?</b> {count} short yes/no questions about your health come next.\n\n"
         "“I agree that {clinic} may use my yes/no health answers and messages here to prepare my visit and check on me "
         "afterwards. Telegram is not end-to-end encrypted here; I can use the telephone instead: {phone}. "
         "I can withdraw at any time: /privacy.”"
-    ).format(count=count, clinic=escape(clinic.name), phone=clinic.phone)
+    ).format(clinic=escape(clinic.name), phone=clinic.phone)
 
 
 def agree_button(say: Speech) -> str:
@@ -448,6 +453,14 @@ def too_many(say: Speech, clinic: Clinic, most: int) -> str:
         "You have {count} visits open, which is as many as I can take here. /bookings shows them, or call {phone}.",
         most,
     ).format(count=most, phone=clinic.phone)
+
+
+def too_often(say: Speech, clinic: Clinic) -> str:
+    """Explain that staff have enough requests of one patient for the moment."""
+    return say._(
+        "You have sent the clinic very many requests within the hour, so I did not send this one. It is kept: please "
+        "send it in an hour, or call {phone}."
+    ).format(phone=clinic.phone)
 
 
 def nobody_there(say: Speech, clinic: Clinic) -> str:

@@ -53,6 +53,8 @@ def step(say: Speech, name: str) -> str:
         "results": say._("results and review"),
         "staff": say._("staff's own words"),
         "visit": say._("visit soon"),
+        "answers": say._("health questions before the visit"),
+        "care": say._("care after a visit"),
     }
     return names.get(name) or escape(name)
 
@@ -64,6 +66,7 @@ def _why(say: Speech, why: str) -> str:
         "uncertain": say._("may not have arrived"),
         "refused": say._("Telegram did not take it"),
         "never joined": say._("has no chat with the bot"),
+        "withdrawn": say._("does not want it here any more"),
     }.get(why) or escape(why)
 
 

@@ -47,7 +47,7 @@ def help_text(say: Speech, clinic: Clinic) -> str:
             "/book – book a visit\n/bookings – your visits: move, cancel, add to your calendar\n"
             "/plan – what is coming\n/cancel – stop a booking you have begun\n/menu – all topics\n"
             "/settings – language, quiet hours, what you get\n/contact – telephone, address, opening hours\n"
-            "/privacy – what is kept about you"
+            "/privacy – what is kept about you, /export – a copy of it, /delete – its end"
         ),
         limits(say, clinic),
     )
@@ -65,36 +65,10 @@ def commands(say: Speech) -> list[tuple[str, str]]:
         ("settings", say._("Language, quiet hours, what you get")),
         ("contact", say._("Telephone, address, opening hours")),
         ("privacy", say._("What is kept about you")),
+        ("export", say._("A copy of what is kept about you")),
+        ("delete", say._("Delete what is kept about you")),
         ("help", say._("How this works")),
     ]
-
-
-def privacy(say: Speech, clinic: Clinic) -> str:
-    """Say what is kept, why, for how long, and whom to ask: the clinic's own policy, in short."""
-    rules = clinic.privacy
-    days = say.ngettext("{count} day", "{count} days", rules.chat_days).format(count=rules.chat_days)
-    parts = [
-        say._("<b>Your data at {clinic}</b>").format(clinic=escape(clinic.name)),
-        say._("{controller} is responsible for it.").format(controller=escape(rules.controller)),
-        say._(
-            "<b>What is kept:</b> your Telegram name and number, your language, what you ask here and what you are "
-            "answered; for a visit, what you enter in the form: name, telephone, time, and, if you agree, your yes/no "
-            "health answers. It is used to answer you and for your visits, and for nothing else. "
-            "Nothing is sold or given to advertisers."
-        ),
-        say._("<b>For how long:</b> questions and messages are deleted after {days}.").format(days=days),
-        say._(
-            "<b>Telegram:</b> chats with a bot are stored on Telegram's servers and are not end-to-end encrypted. "
-            "Please send no photos, documents or lists of medicines unless somebody at the clinic asks you to; "
-            "you can always use the telephone instead: {phone}."
-        ).format(phone=clinic.phone),
-        say._("<b>Your rights:</b> to see, correct or delete what is kept, write to {contact}.").format(
-            contact=escape(rules.contact)
-        ),
-    ]
-    if rules.policy:
-        parts.append(say._('<a href="{url}">The full privacy policy</a>').format(url=escape(rules.policy)))
-    return "\n\n".join(parts)
 
 
 def contact(say: Speech, clinic: Clinic, today: date) -> str:
@@ -113,6 +87,16 @@ def cannot_read(say: Speech, clinic: Clinic) -> str:
     sentence = say._(
         "I can only read text, so I do not know what you sent, and nobody at the clinic sees it. "
         "Please type your question, or call {phone}. In an emergency call <b>{emergency}</b>."
+    )
+    return sentence.format(phone=clinic.phone, emergency=clinic.emergency)
+
+
+def too_much(say: Speech, clinic: Clinic) -> str:
+    """Explain that nothing is answered for a minute to somebody who writes very much at once."""
+    sentence = say._(
+        "That is more than I can take in at once, so I answer nothing more for a minute, and your last message was "
+        "not passed on. Please put it into one message then, or call {phone}. I still look for signs of an emergency; "
+        "in one, call <b>{emergency}</b>."
     )
     return sentence.format(phone=clinic.phone, emergency=clinic.emergency)
 

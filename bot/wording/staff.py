@@ -155,6 +155,11 @@ def wrong_code(say: Speech) -> str:
     return say._("This code is not valid. <code>mesobot run</code> prints the current one when it starts.")
 
 
+def too_many_codes(say: Speech) -> str:
+    """Take no more codes from a group for a while."""
+    return say._("Too many codes were tried here. Please try again in an hour, or from another group.")
+
+
 def claimed_elsewhere(say: Speech) -> str:
     """Refuse a claim while another group has it."""
     return say._("Another group is the staff group. Set MESOBOT_STAFF_CHAT on the server to change that.")
@@ -182,7 +187,9 @@ def help_text(say: Speech) -> str:
                 "/block tomorrow 13-15 lunch – keep time free\n"
                 "/close 24.12. works – close a whole day\n"
                 "/blocks – what is blocked, and freeing it\n"
-                "/gaps – questions without an answer"
+                "/gaps – questions without an answer\n"
+                "/digest – the week in numbers\n"
+                "/audit – who did what, for administrators"
             ),
         )
     )
@@ -203,6 +210,8 @@ def commands(say: Speech) -> list[tuple[str, str]]:
         ("blocks", say._("Time that is blocked")),
         ("close", say._("Close a day")),
         ("gaps", say._("Questions without an answer")),
+        ("digest", say._("The week in numbers, and those before")),
+        ("audit", say._("Who did what (for the group's administrators)")),
         ("help", say._("How this group works")),
     ]
 
@@ -217,3 +226,17 @@ def undeliverable(say: Speech, row_id: int) -> str:
 def poisoned(say: Speech) -> str:
     """Alarm staff about an update that could not be handled."""
     return say._("⚠️ A message from a patient could not be handled. The log of the server says more.")
+
+
+def backup_failed(say: Speech) -> str:
+    """Tell staff that the day's backup could not be made."""
+    return say._(
+        "⚠️ The daily backup of my data could not be made. Everything works and nothing is lost; but if the server "
+        "broke now, what came in since the last backup would be. Please tell the person who looks after it: "
+        "<code>mesobot doctor</code> and the log say why. I go on trying, and tell you when it is made again."
+    )
+
+
+def backup_made_again(say: Speech) -> str:
+    """Tell staff that backups are made again."""
+    return say._("✅ The daily backup of my data is made again.")

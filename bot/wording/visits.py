@@ -72,9 +72,11 @@ def state_requested(say: Speech, since: str) -> str:
     return say._("⏳ Waiting for a decision since {since}").format(since=since)
 
 
-def state_proposed(say: Speech, by: str | None) -> str:
-    """Say on the card that the patient has been asked."""
-    return say._("🔁 Offered by {name}, waiting for the patient's answer").format(name=_who(say, by))
+def state_proposed(say: Speech, by: str | None, until: str) -> str:
+    """Say on the card that the patient has been asked, and how long the time is held."""
+    return say._("🔁 Offered by {name}, waiting for the patient's answer until {until}").format(
+        name=_who(say, by), until=until
+    )
 
 
 def state_confirmed(say: Speech, by: str | None, at: str | None) -> str:
@@ -398,7 +400,7 @@ def mention(name: str, user_id: int) -> str:
 
 def confirmed(say: Speech, clinic: Clinic, visit: Plain, address: str) -> str:
     """Tell the patient that the time is settled."""
-    parts = [say._("✅ <b>Your appointment is confirmed.</b>"), _what(say, visit)]
+    parts = [say._("✅ <b>Your visit is confirmed.</b>"), _what(say, visit)]
     if address:
         parts.append(address)
     parts.append(_rules(say, clinic, visit))
@@ -415,7 +417,7 @@ def declined(say: Speech, clinic: Clinic, visit: Plain) -> str:
 def declined_move(say: Speech, clinic: Clinic, visit: Plain) -> str:
     """Tell the patient, with the reason, that the confirmed time stays."""
     sorry = say._("We are sorry, the other time is not possible.")
-    stays = say._("Your appointment stays as it was:")
+    stays = say._("Your visit stays as it was:")
     return f"{sorry}\n\n{_said(say, clinic, visit)}\n\n{stays}\n{_what(say, visit)}"
 
 
@@ -426,7 +428,7 @@ def proposed(say: Speech, clinic: Clinic, visit: Plain, until: str) -> str:
         say._("It is held for you until {until}.").format(until=until),
     ]
     if visit.kept:
-        parts.append(say._("Until you answer, your appointment stays on {when}.").format(when=visit.kept))
+        parts.append(say._("Until you answer, your visit stays on {when}.").format(when=visit.kept))
     return "\n\n".join(parts)
 
 
@@ -448,7 +450,7 @@ def no_thanks_button(say: Speech) -> str:
 def refused(say: Speech, clinic: Clinic, visit: Plain, *, stays: bool) -> str:
     """Confirm the patient's no."""
     if stays:
-        return say._("Your appointment stays as it was:") + f"\n{_what(say, visit)}"
+        return say._("Your visit stays as it was:") + f"\n{_what(say, visit)}"
     return say._(
         "You did not take this time, so the request has ended. /book begins a new one, or call {phone}."
     ).format(phone=clinic.phone)
@@ -461,7 +463,7 @@ def changed_meanwhile(say: Speech) -> str:
 
 def cancelled_by_clinic(say: Speech, clinic: Clinic, visit: Plain) -> str:
     """Tell the patient, with the reason, that the clinic cancels."""
-    sorry = say._("We are sorry, we have to cancel your appointment:")
+    sorry = say._("We are sorry, we have to cancel your visit:")
     again = say._("You can choose another time with /book, or call {phone}.").format(phone=clinic.phone)
     return f"{sorry}\n{_what(say, visit)}\n\n{_said(say, clinic, visit)}\n\n{again}"
 
@@ -478,7 +480,7 @@ def expired(say: Speech, clinic: Clinic, visit: Plain, *, with_times: bool) -> s
 
 def expired_move(say: Speech, clinic: Clinic, visit: Plain) -> str:
     """Tell the patient that nobody decided on the other time, and the confirmed one stays."""
-    sorry = say._("We are sorry: nobody at the clinic decided on the other time. Your appointment stays as it was:")
+    sorry = say._("We are sorry: nobody at the clinic decided on the other time. Your visit stays as it was:")
     call = say._("If you would rather speak to us, call {phone}.").format(phone=clinic.phone)
     return f"{sorry}\n{_what(say, visit)}\n\n{call}"
 
@@ -487,24 +489,24 @@ def lapsed(say: Speech, clinic: Clinic, visit: Plain, *, stays: bool) -> str:
     """Tell the patient that the offered time is not held any more."""
     over = say._("The time that we offered you is not held any more, because no answer came.")
     if stays:
-        return f"{over} " + say._("Your appointment stays as it was:") + f"\n{_what(say, visit)}"
+        return f"{over} " + say._("Your visit stays as it was:") + f"\n{_what(say, visit)}"
     again = say._("You can choose another time with /book, or call {phone}.").format(phone=clinic.phone)
     return f"{over}\n\n{again}"
 
 
 def cancelled_by_patient(say: Speech, visit: Plain) -> str:
     """Confirm the patient's own cancelling."""
-    return say._("Your appointment is cancelled:") + f"\n{_what(say, visit)}"
+    return say._("Your visit is cancelled:") + f"\n{_what(say, visit)}"
 
 
 def cancel_by_telephone(say: Speech, clinic: Clinic) -> str:
     """Say, in at most 200 characters, that it is too late to cancel here."""
-    return say._("The appointment is too near to cancel it here. Please call {phone}.").format(phone=clinic.phone)
+    return say._("The visit is too near to cancel it here. Please call {phone}.").format(phone=clinic.phone)
 
 
 def please_move(say: Speech, clinic: Clinic, visit: Plain) -> str:
     """Ask a patient to choose another time, because the clinic cannot keep this one."""
-    ask = say._("We are sorry, we cannot keep the time of your appointment:")
+    ask = say._("We are sorry, we cannot keep the time of your visit:")
     choose = say._("Please choose another time, or cancel. If you would rather speak to us, call {phone}.").format(
         phone=clinic.phone
     )
@@ -537,7 +539,7 @@ def earlier(say: Speech, visit: Plain, offered: str, practitioner: str, until: s
         say._("<b>An earlier time is free:</b> {when} with {practitioner}").format(
             when=offered, practitioner=_short(practitioner)
         ),
-        say._("Your appointment now: {when} with {practitioner}").format(
+        say._("Your visit now: {when} with {practitioner}").format(
             when=visit.when, practitioner=_short(visit.practitioner)
         ),
         say._("It is held for you until {until}.").format(until=until),
@@ -552,7 +554,7 @@ def take_button(say: Speech) -> str:
 
 def earlier_asked(say: Speech, visit: Plain) -> str:
     """Confirm that staff are asked for the earlier time."""
-    asked = say._("The clinic has been asked to move your appointment to this time. The answer comes here.")
+    asked = say._("The clinic has been asked to move your visit to this time. The answer comes here.")
     return f"{asked}\n{_what(say, visit)}"
 
 

@@ -8,6 +8,7 @@ and prints as JSON what each turn took.
 
 import asyncio
 import contextlib
+import gc
 import json
 import sys
 import time
@@ -162,6 +163,8 @@ async def application(file: str, url: str) -> AsyncIterator[tuple[App, Watched]]
 @contextlib.contextmanager
 def beating() -> Iterator[list[float]]:
     """Yield a list that gets the seconds by which each beat of the event loop comes late."""
+    gc.collect()
+    gc.freeze()  # as `run` does
     late: list[float] = []
 
     async def beat() -> None:

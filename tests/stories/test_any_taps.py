@@ -31,6 +31,7 @@ T = TypeVar("T")
 WORDS = [
     "/book", "/bookings", "/cancel", "/start", "/start book_face", "/menu", "Anna", "+44 7700 900123", "12", "no",
     "Friday 10:00", "pain", "price", "<b>x</b> & co", "hello", URGENT, "tomorrow at three", "stop", "🙂", "/today",
+    "/privacy", "/export", "/delete",
 ]  # fmt: skip
 STAFF_WORDS = [
     "/pending",
@@ -47,6 +48,7 @@ STAFF_WORDS = [
     "5",
     "Zoe Lind +44 7700 900123",
     "12.12. 10:00 hi",
+    "/audit",
 ]
 AWAY = ("✖", "«", "‹", "›", "·", "✏", "Start again", "I do not agree", "Other days")
 """How labels begin that lead away from sending a request."""

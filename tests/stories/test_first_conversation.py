@@ -77,7 +77,7 @@ async def test_what_the_bot_says_of_itself(story: Story) -> None:
     assert help_text.endswith(LIMITS)
     (privacy,) = await story.say(story.anna, "/privacy")
     assert "Linden Skin Clinic Ltd is responsible for it." in privacy
-    assert "deleted after 90 days" in privacy
+    assert "questions, conversations, messages: 90 days" in privacy
     assert "not end-to-end encrypted" in privacy
     (contact,) = await story.say(story.anna, "/contact")
     assert contact == (

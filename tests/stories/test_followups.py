@@ -355,6 +355,8 @@ async def test_who_does_not_say_what_is_wrong_is_not_forgotten(story: Story) -> 
     await until(story, card.ends_at + DAY)
     await tapped(story, "Something looks wrong")
     seen, seen_there = story._last(story.anna.id), story._last(story.group.id)
+    assert story.app is not None
+    assert await story.app.next_due() == story.clock.now() + 10 * MINUTE, "the demo's clock stops there"
     await story.pass_time(9 * MINUTE)
     assert story.since(story.anna.id, seen) == []
     await story.pass_time(2 * MINUTE)

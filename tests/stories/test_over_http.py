@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -283,8 +284,18 @@ def test_a_guessable_secret_refuses_to_start(
 # the process as a whole
 
 
-@pytest.mark.parametrize(("level", "mode"), [("DEBUG", "polling"), ("INFO", "webhook")])
-async def test_no_log_of_a_whole_run_holds_a_persons_words_or_the_token(tmp_path: Path, level: str, mode: str) -> None:
+@pytest.mark.parametrize(
+    ("level", "form", "mode"),
+    [
+        ("DEBUG", "text", "polling"),
+        ("DEBUG", "json", "webhook"),
+        ("INFO", "text", "webhook"),
+        ("INFO", "json", "polling"),
+    ],
+)
+async def test_no_log_or_counter_of_a_whole_run_holds_a_persons_words_or_the_token(
+    tmp_path: Path, level: str, form: str, mode: str
+) -> None:
     telegram = Telegram(TOKEN, SystemClock())
     anna = telegram.add_user("Canaryfirst", "Canarylast", "canaryname")
     maya = telegram.add_user("Canarystaff")
@@ -298,6 +309,8 @@ async def test_no_log_of_a_whole_run_holds_a_persons_words_or_the_token(tmp_path
             "MESOBOT_DATABASE_URL": f"sqlite:///{tmp_path}/mesobot.db",
             "MESOBOT_STAFF_CHAT": str(group.id),
             "MESOBOT_LOG_LEVEL": level,
+            "MESOBOT_LOG_FORMAT": form,
+            "MESOBOT_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
             "PYTHONPATH": str(ROOT),
         }
         if mode == "webhook":
@@ -311,6 +324,7 @@ async def test_no_log_of_a_whole_run_holds_a_persons_words_or_the_token(tmp_path
             )
         try:
             await _chirp(telegram, anna.id, maya.id, group.id)
+            seen = await _look(environment["MESOBOT_METRICS_LISTEN"])
             process.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(process.wait(), 30) == 0
         finally:
@@ -324,7 +338,63 @@ async def test_no_log_of_a_whole_run_holds_a_persons_words_or_the_token(tmp_path
     assert "outbox.uncertain" in printed
     for secret in ("canary", TOKEN, TOKEN.partition(":")[2], SECRET, "Traceback"):
         assert secret.lower() not in printed.lower()
+        assert secret.lower() not in seen.lower()
+    logged = [line for line in printed.splitlines() if not line.startswith("mesobot: ")]
+    assert all(json.loads(line)["event"] if form == "json" else " event=" in line for line in logged)
+    assert any("handler.done" in line and "update" in line for line in logged) is (level == "DEBUG")
+    labels = set(re.findall(r'(\w+)="([^"]*)"', seen))
+    ids = {str(one) for one in (anna.id, maya.id, group.id)}
+    assert {value for name, value in labels if name not in ("le", "version", "schema", "python")}.isdisjoint(ids)
+    assert all(re.fullmatch(r"[a-z_-]+", value) for name, value in labels if name in ("route", "conversation", "state"))
+    assert 'mesobot_updates_total{result="put_aside"} 2.0' in seen
     assert (tmp_path / "mesobot.db").stat().st_mode & 0o777 == 0o600
+
+
+async def _look(address: str) -> str:
+    """Read everything that the bot tells whoever watches over it."""
+    async with aiohttp.ClientSession() as session:
+        texts = []
+        for path in ("livez", "healthz", "metrics"):
+            async with session.get(f"http://{address}/{path}") as answer:
+                texts.append(await answer.text())
+        return "\n".join(texts)
+
+
+async def test_a_bot_that_waits_for_telegram_lives_and_is_not_ready(tmp_path: Path) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    environment = {
+        **os.environ,
+        "MESOBOT_TOKEN": TOKEN,
+        "MESOBOT_API_URL": "http://127.0.0.1:1",
+        "MESOBOT_METRICS_LISTEN": listen,
+        "NOTIFY_SOCKET": str(tmp_path / "notify"),
+        "WATCHDOG_USEC": "30000000",
+        "PYTHONPATH": str(ROOT),
+    }
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor, (tmp_path / "output").open("wb") as file:
+        supervisor.bind(environment["NOTIFY_SOCKET"])
+        supervisor.setblocking(False)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.quick", "run", cwd=tmp_path, env=environment, stdout=file, stderr=file
+        )
+        try:
+            async with asyncio.timeout(60):
+                heard = [await asyncio.get_running_loop().sock_recv(supervisor, 1000) for _ in range(2)]
+                seen = await _look(listen)
+                process.send_signal(signal.SIGTERM)
+                heard.append(await asyncio.get_running_loop().sock_recv(supervisor, 1000))
+                assert await process.wait() == 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    lines = seen.splitlines()
+    assert lines[0] == "alive"
+    assert list(json.loads(lines[2])["wrong"]) == ["start"]
+    assert "mesobot_ready 0.0" in seen
+    assert heard[0].startswith(b"READY=1")
+    assert heard[1] == b"WATCHDOG=1"
+    assert heard[2].startswith(b"STOPPING=1")
 
 
 async def _chirp(telegram: Telegram, anna: int, maya: int, group: int) -> None:

@@ -359,7 +359,8 @@ async def test_a_record_shows_what_was_what_is_and_what_comes(story: Story) -> N
         f"• Friday, 27 November, 08:00 · reminder, 2 hours before · {card.code}"
     )
     assert labels(newest(story)) == [
-        ["Send one now", "Skip one"], ["Add a note", "Message at a date"], ["Pause all"], ["Health answers"],
+        ["Send one now", "Skip one"], ["Add a note", "Message at a date"], ["Pause all"],
+        ["Health answers", "🗑 Delete data…"],
     ]  # fmt: skip
     await until(story, FRIDAY - 3 * DAY)
     await story.tap(story.anna, "✅ I'll be there")

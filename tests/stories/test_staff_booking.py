@@ -113,23 +113,32 @@ async def test_a_request_is_confirmed_and_both_sides_see_it(story: Story) -> Non
         "⏳ Waiting for a decision since Monday, 23 November, 10:30",
         "  [Confirm] [Other time]",
         "  [Decline] [Message]",
-        "  [Details]",
+        "  [Details] [Record]",
     ]
     await story.pass_time(10 * MINUTE)
     assert await press(story, "Confirm") is None
-    assert chat(story, story.group.id, 3) == [
+    assert chat(story, story.group.id, 4) == [
         f"Mesobot: 🗓 Visit {card.code} · Anna Nowak\n{CARD}\n\n✅ Confirmed (Maya, Monday, 23 November, 10:40)",
         "  [Other time] [Cancel the visit]",
         "  [Message] [Details]",
+        "  [Record]",
     ]
     assert chat(story, story.anna.id) == [
-        "Mesobot: ✅ Your appointment is confirmed.\n\nFriday, 27 November, 10:00–10:45\nFace with Dr Maya Hart\n"
+        "Mesobot: ✅ Your visit is confirmed.\n\nFriday, 27 November, 10:00–10:45\nFace with Dr Maya Hart\n"
         f"Code: {card.code}\n\n{ADDRESS}\n\n{RULES}",
         "  [Add to calendar]",
     ]
     await story.tap(story.anna, "Add to calendar")
     assert "document" in story.shown(story.anna.id)
     assert await audit(story, card) == [("visit requested", story.anna.id), ("visit confirmed", story.maya.id)]
+
+
+async def test_the_card_leads_to_the_patients_record(story: Story) -> None:
+    await request(story)
+    seen = story._last(story.group.id)
+    await press(story, "Record", by=story.priya)
+    (record,) = story.since(story.group.id, seen)
+    assert record.startswith("👤 Anna Nowak"), record
 
 
 async def test_the_second_of_two_is_told_who_was_first(story: Story) -> None:
@@ -205,7 +214,8 @@ async def test_another_time_is_chosen_in_the_card_and_accepted(story: Story) -> 
     await offer_monday(story)
     assert newest(story)["text"] == (
         f"🗓 Visit {card.code} · Anna Nowak\nFace with Elif Ozan\nMonday, 30 November, 14:15–15:00\n"
-        "☎ +44 20 7946 0018\n\n🔁 Offered by Maya, waiting for the patient's answer"
+        "☎ +44 20 7946 0018\n\n🔁 Offered by Maya, waiting for the patient's answer "
+        "until Tuesday, 24 November, 10:30"
     )
     assert chat(story, story.anna.id) == [
         "Mesobot: Linden Skin Clinic offers you another time:\nMonday, 30 November, 14:15–15:00\nFace with Elif Ozan\n"
@@ -215,7 +225,7 @@ async def test_another_time_is_chosen_in_the_card_and_accepted(story: Story) -> 
     ]
     await story.tap(story.anna, "Accept")
     assert newest(story)["text"] == f"✅ Anna Nowak accepted: {card.code} is on Monday, 30 November, 14:15–15:00."
-    assert story.shown(story.anna.id)["text"].startswith("✅ Your appointment is confirmed.\n\nMonday, 30 November")
+    assert story.shown(story.anna.id)["text"].startswith("✅ Your visit is confirmed.\n\nMonday, 30 November")
     assert labels(story.shown(story.anna.id)) == [["Add to calendar"]]
     now = await look(story, card)
     assert (now.status, now.practitioner) == ("confirmed", "ozan")
@@ -227,11 +237,10 @@ async def test_a_refused_offer_ends_a_request_and_leaves_a_confirmed_visit_where
     await offer_monday(story)
     assert newest(story)["text"].startswith(f"🗓 Move of {card.code} · Anna Nowak\n")
     assert "instead of Friday, 27 November, 10:00, which stays theirs" in newest(story)["text"]
-    assert "Until you answer, your appointment stays on Friday, 27" in story.shown(story.anna.id)["text"]
+    assert "Until you answer, your visit stays on Friday, 27" in story.shown(story.anna.id)["text"]
     await story.tap(story.anna, "No, thanks")
     assert story.shown(story.anna.id)["text"] == (
-        "Your appointment stays as it was:\nFriday, 27 November, 10:00–10:45\nFace with Dr Maya Hart\n"
-        f"Code: {card.code}"
+        f"Your visit stays as it was:\nFriday, 27 November, 10:00–10:45\nFace with Dr Maya Hart\nCode: {card.code}"
     )
     assert newest(story)["text"] == (
         f"Anna Nowak did not take the other time: {card.code} stays on Friday, 27 November, 10:00–10:45."
@@ -292,7 +301,7 @@ async def test_a_request_is_declined_with_a_reason_from_the_list(story: Story) -
     ]
     await press(story, "Please come for a consultation first.")
     assert newest(story)["text"].endswith("✖️ Declined by Maya. Please come for a consultation first.")
-    assert labels(newest(story)) == [["Message", "Details"]]
+    assert labels(newest(story)) == [["Message", "Details"], ["Record"]]
     assert story.shown(story.anna.id)["text"] == (
         "We are sorry, we cannot confirm this request:\nFriday, 27 November, 10:00–10:45\nFace with Dr Maya Hart\n"
         f"Code: {card.code}\n\nLinden Skin Clinic says:\nPlease come for a consultation first.\n\n"
@@ -324,7 +333,7 @@ async def test_a_reason_in_staffs_own_words_ends_only_what_was_asked_about(story
     (note,) = await story.say(story.maya, "The <boiler> broke.", chat=story.group, reply_to=prompt["message_id"])
     assert note == f"{card.code} · Anna Nowak: ✖️ Cancelled by Maya. The <boiler> broke."
     assert shown(story, message).endswith("✖️ Cancelled by Maya. The <boiler> broke.")
-    assert story.shown(story.anna.id)["text"].startswith("We are sorry, we have to cancel your appointment:\nFriday")
+    assert story.shown(story.anna.id)["text"].startswith("We are sorry, we have to cancel your visit:\nFriday")
     assert "Linden Skin Clinic says:\nThe <boiler> broke." in story.shown(story.anna.id)["text"]
 
 
@@ -410,7 +419,7 @@ async def test_a_visit_that_has_begun_is_not_moved_or_cancelled(story: Story) ->
         await story.settle()
         assert tap.answer is not None
         assert tap.answer["text"] == "This visit has begun already, so it is not moved or cancelled any more."
-    assert labels(story.message(story.group.id, message)) == [["Message", "Details"]]
+    assert labels(story.message(story.group.id, message)) == [["Message", "Details"], ["Record"]]
     assert (await look(story, card)).status == "confirmed"
 
 
@@ -424,7 +433,9 @@ async def test_a_request_over_a_weekend_reminds_calls_by_name_and_expires_in_ope
     card = await request(story, FRIDAY + 5 * DAY, by=story.tom, name="Tom")
     await story.pass_time(15 * MINUTE + 42 * HOUR)  # Monday, 8:00: nobody is called on a Sunday
     assert newest(story)["text"].startswith(f"🗓 Visit {card.code} · Tom")
-    await story.pass_time(75 * MINUTE)
+    await story.pass_time(45 * MINUTE)
+    assert newest(story)["caption"].startswith("📊 23–29 Nov")
+    await story.pass_time(30 * MINUTE)
     assert newest(story)["text"] == (
         f"⏳ Tom ({card.code}, Wednesday, 2 December, 10:00–10:45) has been waiting for a decision since "
         "Saturday, 28 November, 13:45."
@@ -500,7 +511,7 @@ async def test_a_move_that_nobody_decides_leaves_the_confirmed_time(story: Story
     seen = story._last(story.anna.id)
     await story.pass_time(2 * DAY)
     assert story.since(story.anna.id, seen)[0].startswith(
-        "We are sorry: nobody at the clinic decided on the other time. Your appointment stays as it was:\nFriday, 27"
+        "We are sorry: nobody at the clinic decided on the other time. Your visit stays as it was:\nFriday, 27"
     )
     assert newest(story)["text"] == (
         f"⌛ The move of Anna Nowak was not decided: {card.code} stays on Friday, 27 November, 10:00–10:45."
@@ -527,7 +538,7 @@ async def test_an_earlier_time_is_offered_and_taken(story: Story) -> None:
     card = await wait_for_earlier(story)
     assert chat(story, story.anna.id, 2) == [
         "Mesobot: An earlier time is free: Friday, 27 November, 09:15–10:00 with Dr Maya Hart\n\n"
-        "Your appointment now: Monday, 30 November, 10:00–10:45 with Dr Maya Hart\n\n"
+        "Your visit now: Monday, 30 November, 10:00–10:45 with Dr Maya Hart\n\n"
         "It is held for you until Monday, 23 November, 11:16.",
         "  [Take it] [No, thanks]",
     ]
@@ -539,7 +550,7 @@ async def test_an_earlier_time_is_offered_and_taken(story: Story) -> None:
     assert other.answer["text"] == "This time is not held for you any more."
     await story.tap(story.anna, "Take it")
     assert story.message(story.anna.id, message)["text"].startswith(
-        "The clinic has been asked to move your appointment to this time. The answer comes here.\nFriday, 27 November"
+        "The clinic has been asked to move your visit to this time. The answer comes here.\nFriday, 27 November"
     )
     assert newest(story)["text"].startswith(f"🗓 Move of {card.code} · Anna Nowak")
     await press(story, "Confirm")
@@ -705,7 +716,10 @@ async def test_what_could_mean_another_time_is_shown_before_it_is_done(story: St
     assert labels(newest(story)) == [["Yes", "No"]]
     await press(story, "No")
     assert newest(story)["text"] == "Nothing was blocked."
-    assert await say(story, "/block 24.12.") == "Block Thursday, 24 December, all day for everybody?"
+    assert await say(story, "/block 24.12.") == (
+        "Block Thursday, 24 December, all day for everybody?\n\n"
+        "For a part of the day write it with the time, for example /block tomorrow 13-15 lunch."
+    )
     assert await say(story, "/block mon 3-5 stock <b>")
     message, yes = story.telegram.find_button(story.group.id, "Yes")
     await story.telegram.tap(story.priya.id, story.group.id, message, yes)
@@ -787,7 +801,7 @@ async def test_a_day_with_visits_is_closed_and_each_patient_is_asked_once(story:
     await press(story, "Offer each another time")
     assert newest(story)["text"] == "0 patients were asked to choose another time. 2 had been asked before."
     assert chat(story, story.anna.id, 3) == [
-        "Mesobot: We are sorry, we cannot keep the time of your appointment:\nFriday, 27 November, 10:00–10:45\n"
+        "Mesobot: We are sorry, we cannot keep the time of your visit:\nFriday, 27 November, 10:00–10:45\n"
         f"Face with Dr Maya Hart\nCode: {anna.code}\n\nPlease choose another time, or cancel. "
         "If you would rather speak to us, call +44 20 7946 0958.",
         "  [Choose another time]",
@@ -799,7 +813,7 @@ async def test_a_day_with_visits_is_closed_and_each_patient_is_asked_once(story:
     _, move = story.telegram.find_button(story.anna.id, "Choose another time")
     assert move == f"mv:{anna.visit_id}:{(await look(story, anna)).version}"
     await story.tap(story.anna, "Cancel")
-    assert story.shown(story.anna.id)["text"].startswith("Your appointment is cancelled:\nFriday, 27 November")
+    assert story.shown(story.anna.id)["text"].startswith("Your visit is cancelled:\nFriday, 27 November")
     assert newest(story)["text"] == f"✖️ Anna Nowak has cancelled {anna.code}, Friday, 27 November, 10:00–10:45."
     assert (await audit(story, anna))[-2:] == [
         ("asked to move", story.priya.id),

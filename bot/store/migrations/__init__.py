@@ -8,12 +8,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the database to the newest revision, in one transaction."""
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the database to the newest revision, or to an older one, in one transaction."""
     config = _config()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def head() -> str | None:

@@ -1,4 +1,4 @@
-"""Leases: which of several programs sends, and which handles whose updates."""
+"""Leases: which of several programs sends, and which handles whose updates. Patients whose deletion waits."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,16 +10,32 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the table."""
+    """Create the table, the column and its index."""
     op.create_table(
         "leases",
-        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=32), nullable=False),
         sa.Column("owner", sa.String(length=32), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_leases"),
     )
+    op.add_column("patients", sa.Column("leaving_at", sa.DateTime(timezone=True)))
+    asked_for = sa.text("leaving_at IS NOT NULL")
+    op.create_index(
+        "ix_patients_leaving", "patients", ["leaving_at"], sqlite_where=asked_for, postgresql_where=asked_for
+    )
+    undelivered = sa.text("state IN ('unknown', 'failed', 'parked')")
+    op.create_index(
+        "ix_outbox_undelivered",
+        "outbox",
+        ["state", "urgency"],
+        sqlite_where=undelivered,
+        postgresql_where=undelivered,
+    )
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drop what `upgrade` made."""
+    op.drop_index("ix_outbox_undelivered", "outbox")
+    op.drop_index("ix_patients_leaving", "patients")
+    op.drop_column("patients", "leaving_at")
     op.drop_table("leases")
