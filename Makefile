@@ -31,8 +31,13 @@ audit: $(VENV)/.installed-dev  # needs the network: the licences, and what is kn
 		rm -rf $(VENV)/audit; echo "NOT AUDITED: pip-audit cannot be had from the package index that pip uses here"; exit 2; }
 	$(VENV)/audit/bin/pip-audit --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
-bench: $(VENV)/.installed-dev
-	$(BIN)/python -m tests.benchmarks
+bench: $(VENV)/.installed-dev $(VENV)/bench  # make bench ARGS="--quick updates"
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+$(VENV)/bench: | $(VENV)/.installed-dev  # aiogram, the other yardstick: a place of its own, for its older pydantic
+	@$(PYTHON) -m venv $@ && $@/bin/pip install --quiet --disable-pip-version-check "$$($(BIN)/python -c 'import \
+		tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"])')" || { \
+		rm -rf $@; echo "aiogram cannot be installed: the rest is measured"; }
 
 bench-faq: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks.bench_faq $(DATA)

@@ -173,7 +173,6 @@ class App:
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._tasks: list[asyncio.Task[None]] = []
         database.on_owed = self._replica.on_owed = self.dispatcher.wake
-        self._replica.on_sender = self._begin_to_send
         self._replica.on_lanes = self._intake.look
         self._replica.on_kept = self._intake.look
 
@@ -207,6 +206,7 @@ class App:
         self._tasks.append(asyncio.create_task(self.dispatcher.run()))
         self._tasks.append(asyncio.create_task(self._beat()))
         await learn_languages(self.desk)
+        self._replica.on_sender = self._begin_to_send
         self._intake.look()
         if self.settings.webhook_url is None:
             poller = Poller(self.wire, self.take, may_fetch=self._replica.sends, meters=self.meters)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import pairwise
 
 from babel import Locale, UnknownLocaleError
@@ -29,10 +29,14 @@ DAYTIME = 8
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """What was understood: a day, a wall time of the clinic, both or neither."""
+    """What was understood: a day, a wall time of the clinic, both or neither.
+
+    `earliest` is from when on a time suits, where a part of the day or a bound was named: "tomorrow afternoon".
+    """
 
     day: date | None = None
     at: time | None = None
+    earliest: time | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,10 @@ def find(text: str, now: datetime, *, country: str, language: str) -> When:
         return When()
     words = _Words(plain, now.date(), country, language)
     day = words.day()
-    at = words.time()
+    at = words.at()
     if day is not None and at is not None and datetime.combine(day, at) <= now.replace(tzinfo=None):
         at = None
-    return When(day, at)
+    return When(day, at, words.earliest() if at is None else None)
 
 
 # --- words
@@ -83,6 +87,17 @@ _BEFORE_A_TIME = re.compile(
 _AFTER_A_TIME = re.compile(
     r"^\s*(?:(?:-|–|to|till|til|until|or|and|bis|oder)\s*(?:\d|later|earlier|after|half|noon)|onwards?\b|\+)"
 )
+_AFTER = re.compile(r"\b(?:after|from|nach|ab)(?: about| around| at| um)?\W*$")
+_NO_PART = re.compile(r"\b(?:good|guten?|not|no|except|nicht|before|vor)(?: in| on| the| this| tomorrow| am)*\W*$")
+"""What makes a part of the day a greeting, or one that does not suit."""
+_LATER = {
+    "afternoon": time(12),
+    "lunchtime": time(12),
+    "evening": time(17),
+    "tonight": time(17),
+    "after work": time(17),
+}
+"""Parts of the day from which the ones before are none."""
 _NOUNS = (
     r"sessions?|times?|visits?|treatments?|appointments?|ones?|rounds?|courses?|bookings?|half|floor|weeks?|days?|"
     r"birthday|grade|degree|person|people|of us"
@@ -133,10 +148,32 @@ class _Words:
             day = next((said.day for said in found if said.weeks is not None), None)
         return day if day is not None and day >= self._today else None
 
-    def time(self) -> time | None:
+    def at(self) -> time | None:
         """Return the one wall time that is named."""
-        found = {said.at for said in self._times() if self._is_meant(said, _BEFORE_A_TIME, _AFTER_A_TIME)}
+        found = {said.at for said in self._all_times if self._is_meant(said, _BEFORE_A_TIME, _AFTER_A_TIME)}
         return next(iter(found)) if len(found) == 1 else None
+
+    def earliest(self) -> time | None:
+        """Return from when on a time suits; none where the morning does as well."""
+        if re.search(r"\b(?<!good )morning\b", self._text):
+            return None
+        found = [said.at for said in self._all_times if _AFTER.search(self._text[: said.start])]
+        for match in re.finditer(
+            rf"\b(?:after|from|nach|ab) {_HOUR}\b(?![:.]?\d|\W*(?:{_UNITS}|{_NOUNS})\b)", self._text
+        ):
+            hour = _number(match[1])
+            found.append(time(hour + 12 if 0 < hour < DAYTIME else hour) if hour < 24 else None)
+        for phrase, wall in _later_parts(self._language).items():
+            found += [
+                wall
+                for match in re.finditer(rf"\b{re.escape(phrase)}\b", self._text)
+                if not _NO_PART.search(self._text[: match.start()])
+            ]
+        return min((wall for wall in found if wall is not None), default=None)
+
+    @cached_property
+    def _all_times(self) -> list[_Said]:
+        return list(self._times())
 
     def _is_meant(self, said: _Said, before: re.Pattern[str], after: re.Pattern[str]) -> bool:
         return not before.search(self._text[: said.start]) and not after.match(self._text[said.end :])
@@ -348,6 +385,21 @@ def _date(year: int, month: int, day: int) -> date | None:
         return date(year, month, day)
     except ValueError:
         return None
+
+
+@cache
+def _later_parts(language: str) -> dict[str, time]:
+    """Return from when on the later parts of the day are, by their names in `language` and in English."""
+    found = dict(_LATER)
+    try:
+        periods = Locale.parse(language).day_periods
+    except (UnknownLocaleError, ValueError):
+        return found
+    for context in ("format", "stand-alone"):
+        for key, said in periods.get(context, {}).get("wide", {}).items():
+            if key.startswith(("afternoon", "evening")):
+                found.setdefault(_plain(said), time(12) if key.startswith("afternoon") else time(17))
+    return found
 
 
 @cache

@@ -37,6 +37,7 @@ from bot.clinic.arrivals import (
 from bot.clinic.enquiries import About
 from bot.clinic.visits import Actor, Card, NotHere, Taken
 from bot.delivery.messages import Attachment, Button, Delete, Edit, ForceReply, Kind, Message
+from bot.delivery.patience import Verdict
 from bot.store.database import Session
 from bot.wording import arrivals as words
 from bot.wording import booking as booking_words
@@ -360,6 +361,11 @@ async def open_link(desk: Desk, update: Update, payload: str) -> None:
     if user is None:
         return
     say = desk.speech(user)
+    verdict = desk.links.judge(user.id, desk.clock.now())
+    if verdict is not Verdict.HEED:
+        if verdict is Verdict.TELL:
+            await desk.send(update, say, Page(words.too_many_links(say, desk.clinic)))
+        return
 
     def render(outcome: JoinOutcome) -> Iterator[Owed]:
         match outcome:

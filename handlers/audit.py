@@ -137,8 +137,7 @@ def _line(desk: Desk, entry: Entry, names: Mapping[int, str]) -> str:
         who = words.audit_program(say)
     else:
         who = names.get(entry.actor) or words.audit_somebody(say, entry.actor)
-    change = " → ".join(one for one in (entry.before, entry.after) if one) if entry.before != entry.after else ""
-    return words.audit_line(say, entry.at, who, entry.action, entry.about, change)
+    return words.audit_line(say, entry.at, who, entry.action, entry.about, entry.before, entry.after)
 
 
 def _data(wanted: Wanted, first: int) -> str:

@@ -5,9 +5,10 @@ question for the telephone stands under a keyboard of its own, which no edit can
 well. What only turns a page is answered without a write.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
@@ -70,6 +71,8 @@ FORM = "bk"
 ANEW = "bknew"
 OPEN, ASK_CANCEL, DO_CANCEL, FILE, JOIN, LEAVE = "bvo", "bvc", "bvy", staffs.FILE, "bvw", "bvu"
 LIST = "bvl"
+WANTED = "bkw"
+"""Begins a form with what somebody wrote: an area, a day, a time."""
 GO_ON, STOP, BACK, CHANGE, SEND, MONTH, PART = "g", "x", "b", "e", "s", "m", "u"
 SETS = {
     "t": drafts.TREATMENT,
@@ -93,6 +96,7 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
     taps = {
         f"{BOOK}|{ANEW}": book,
         rf"{staffs.BOOK_AT}:[a-z0-9-]+:[a-z0-9-]+:\d{{1,8}}": book_at,
+        rf"{WANTED}:[a-z0-9-]*:\d{{0,8}}:\d{{0,4}}": book_wanted,
         rf"{FORM}:{number}:{version}:[{MONTH}{PART}]:\d{{1,6}}": turn,
         rf"{FORM}:{number}:{version}:[a-z]:[^:]{{0,40}}": tap,
         f"{LIST}|{VISITS}": list_visits,
@@ -130,7 +134,9 @@ def what(desk: Desk, say: Speech, form: Form) -> str:
     return words.chosen(say, form.treatment.name if form.treatment else None, who, when)
 
 
-def page(desk: Desk, say: Speech, form: Form, *, note: str = "", month: date | None = None, part: int = 0) -> Page:
+def page(
+    desk: Desk, say: Speech, form: Form, *, note: str = "", month: date | None = None, part: int | None = None
+) -> Page:
     """Draw the form: what is chosen, the question in turn, and its buttons."""
     if form.step == CHECK:
         return _check(desk, say, form, note)
@@ -151,7 +157,7 @@ def data(form: Form, code: str, value: object = "") -> str:
 
 
 def _question(  # noqa: PLR0911  one question, one picture
-    desk: Desk, say: Speech, form: Form, month: date | None, part: int
+    desk: Desk, say: Speech, form: Form, month: date | None, part: int | None
 ) -> tuple[str, Rows]:
     def choice(label: str, field: str, value: object) -> Button:
         return Button(label, data(form, CODES[field], value))
@@ -175,6 +181,7 @@ def _question(  # noqa: PLR0911  one question, one picture
                 part,
                 time=lambda free: data(form, CODES[drafts.TIME], _minutes(free.starts_at)),
                 turn=lambda number: data(form, PART, number),
+                earliest=form.earliest,
             )
             return words.ask_time(say, form.day), rows
         case "name":
@@ -459,6 +466,37 @@ async def book_at(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> N
     await desk.acknowledge(query)
 
 
+def offered(desk: Desk, say: Speech, said: Words) -> Rows:
+    """Return a button that books what somebody's words name, where they name an area or a day."""
+    treatment = desk.clinic.treatment(said.treatment or "")
+    if not desk.clinic.treatments or (treatment is None and said.day is None):
+        return ()
+    label = words.book_this_button(say, treatment.name if treatment else None, said.day)
+    day, at = (f"{said.day:%Y%m%d}" if said.day else ""), (f"{said.at:%H%M}" if said.day and said.at else "")
+    return ((Button(label, f"{WANTED}:{treatment.id if treatment else ''}:{day}:{at}"),),)
+
+
+async def book_wanted(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Begin a booking with what somebody's words named."""
+    query = update.callback_query
+    if query is None or query.data is None:
+        return
+    say, user = desk.speech(query.from_user), query.from_user
+    _kind, treatment, day, at = query.data.split(":")
+    wanted = Words(
+        treatment if desk.clinic.treatment(treatment) else None,
+        day=staffs.date_of(day),
+        at=time(int(at[:2]), int(at[2:])) if re.fullmatch(r"([01]\d|2[0-3])[0-5]\d", at) else None,
+    )
+    await desk.keep(
+        update,
+        say,
+        lambda session, now: drafts.begin(session, desk.clinic, person(user, say), now, words=wanted),
+        lambda outcome: begun(desk, say, user.id, outcome),
+    )
+    await desk.acknowledge(query)
+
+
 async def turn(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Turn to another month or part of the day; nothing changes."""
     query = update.callback_query
@@ -473,7 +511,7 @@ async def turn(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
         await _redraw(desk, update, say, query, form)
     else:
         month = _month_of(tapped.value) if tapped.code == MONTH else None
-        part = int(tapped.value) if tapped.code == PART else 0
+        part = int(tapped.value) if tapped.code == PART else None
         await desk.turn_to(update, say, query, page(desk, say, form, month=month, part=part))
 
 
@@ -675,8 +713,8 @@ def _treatment(desk: Desk, card: Card) -> str:
     return treatment.name if treatment else card.treatment
 
 
-def _opened(desk: Desk, say: Speech, card: Card, *, waiting: bool) -> Page:
-    """Show one visit, and what can be done about it."""
+def _opened(desk: Desk, say: Speech, card: Card, *, waiting: bool, fixed: bool = False) -> Page:
+    """Show one visit, and what can be done about it; one that is `fixed` is changed by telephone only."""
     mine = ((Button(words.my_visits_button(say), LIST),),)
     if card.status not in LIVE or card.starts_at <= desk.clock.now():
         return Page(_entry(desk, say, card), mine)
@@ -693,17 +731,15 @@ def _opened(desk: Desk, say: Speech, card: Card, *, waiting: bool) -> Page:
                 Button(visit_words.no_thanks_button(say), f"{staffs.REFUSE}:{card.visit_id}:{card.version}"),
             ),
         )
-    rows = (
-        *answers,
-        (
-            Button(words.move_button(say), f"{staffs.MOVE}:{card.visit_id}:{card.version}"),
-            Button(words.cancel_button(say), f"{ASK_CANCEL}:{card.visit_id}"),
-        ),
-        (Button(words.calendar_button(say), f"{FILE}:{card.visit_id}"),),
-        (telling,),
-        *mine,
+    to_calendar = (Button(words.calendar_button(say), f"{FILE}:{card.visit_id}"),)
+    if fixed:
+        late = words.too_late(say, desk.clinic, desk.clinic.visits.notice_hours)
+        return Page(f"{_entry(desk, say, card)}\n\n{late}", (*answers, to_calendar, *mine))
+    changes = (
+        Button(words.move_button(say), f"{staffs.MOVE}:{card.visit_id}:{card.version}"),
+        Button(words.cancel_button(say), f"{ASK_CANCEL}:{card.visit_id}"),
     )
-    return Page(_entry(desk, say, card), rows)
+    return Page(_entry(desk, say, card), (*answers, changes, to_calendar, (telling,), *mine))
 
 
 async def list_visits(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -730,19 +766,20 @@ async def open_visit(desk: Desk, update: Update, _context: ContextTypes.DEFAULT_
     say = desk.speech(query.from_user)
     kind, _, number = query.data.partition(":")
 
-    def look(session: Session) -> tuple[Card, bool] | None:
+    def look(session: Session) -> tuple[Card, bool, bool] | None:
         card = visits.get(session, desk.clinic, int(number))
         if card is None or card.chat_id != query.from_user.id:
             return None
-        return card, waits.is_waiting(session, card.visit_id)
+        fixed = visits.is_fixed(session, desk.clinic, card.visit_id, desk.clock.now())
+        return card, waits.is_waiting(session, card.visit_id), fixed
 
     found = await desk.database.read(look)
     if found is None:
         await desk.acknowledge(query, words.no_such_visit(say), alert=True)
         return
-    card, waiting = found
-    drawn = _opened(desk, say, card, waiting=waiting)
-    if kind == ASK_CANCEL and card.status in LIVE:
+    card, waiting, fixed = found
+    drawn = _opened(desk, say, card, waiting=waiting, fixed=fixed)
+    if kind == ASK_CANCEL and card.status in LIVE and not fixed:
         yes = Button(words.sure_button(say), f"{DO_CANCEL}:{card.visit_id}:{card.version}")
         no = Button(words.keep_button(say), f"{OPEN}:{card.visit_id}")
         drawn = Page(words.sure(say, desk.clinic, _entry(desk, say, card)), ((yes,), (no,)))

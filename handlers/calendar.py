@@ -4,7 +4,7 @@ They know nothing of who chooses, or what for: callers hand in what the button o
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from itertools import groupby
 
 from bot.clinic.slots import Free
@@ -64,18 +64,23 @@ def month_rows(
 def time_rows(
     say: Speech,
     free: Sequence[Free],
-    part: int,
+    part: int | None,
     *,
     time: Callable[[Free], str],
     turn: Callable[[int], str],
+    earliest: time | None = None,
 ) -> Rows:
     """Return a day's free times, three or four in a row, on pages by the part of the day where there are many.
 
-    `time` says what a time sends back, `turn` what a page does; a `part` that is no page is the nearest one.
+    `time` says what a time sends back, `turn` what a page does; a `part` that is no page is the nearest one. Without a
+    `part`, it is the first one that goes beyond `earliest`, or the last.
     """
     pages = _pages(say, free)
     if not pages:
         return ()
+    if part is None:
+        ends = [times[-1].starts_at.astimezone(say.zone).time() for _, times in pages]
+        part = sum(end < earliest for end in ends) if earliest is not None else 0
     part = min(max(part, 0), len(pages) - 1)
     labels = [words.clock(say, one.starts_at) for one in pages[part][1]]
     buttons = [Button(label, time(one)) for label, one in zip(labels, pages[part][1], strict=True)]

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from telegram import Message as TelegramMessage
 from telegram import Update
 
-from bot.clinic.enquiries import BY_TIME, CLOSED, TALKING, Card, Due, GivenUp, Pinged, Reminded, Rested
+from bot.clinic.enquiries import BY_TIME, CLOSED, TALKING, Asked, Card, Due, GivenUp, Pinged, Reminded, Rested
 from bot.delivery import outbox
 from bot.delivery.markup import escape
 from bot.delivery.messages import Button, Caption, Edit, Kind, Message, Rows
 from bot.delivery.outbox import PassedOn
-from bot.wording import answers, front, staff
+from bot.delivery.patience import Verdict
+from bot.wording import answers, front, staff, visits
 from bot.wording.speech import Speech
 from handlers.desk import Desk, Owed
 from handlers.pages import MENU
@@ -23,6 +24,32 @@ ACKNOWLEDGE = "ack"
 def posted(desk: Desk, card: Card, *, kind: Kind) -> Owed:
     """Put a new card into the staff group."""
     return Owed(Message(card.staff_chat, _text(desk, card), _rows(desk, card), kind), card.subject)
+
+
+def alarmed(desk: Desk, asked: Asked, passed_on: Owed | None = None) -> Iterator[Owed]:
+    """Alert staff to what may be an emergency: with a card, or below the newest, to which they are called again.
+
+    `passed_on` is how it goes below a card where its words are not all of it.
+    """
+    if asked.alert is not None:
+        yield posted(desk, asked.alert, kind=Kind.SAFETY)
+    if asked.under is not None:
+        card = asked.under.card
+        text = staff.relayed(desk.staff_speech, card.name, asked.under.words)
+        words = Owed(Message(card.staff_chat, text, kind=Kind.STAFF, reply_to=card.message_id), card.subject)
+        yield from below(desk, card, passed_on or words)
+
+
+def below(desk: Desk, card: Card, passed_on: Owed) -> Iterator[Owed]:
+    """Pass on what belongs to a possible emergency; where staff could not read it all, they are told to telephone."""
+    match desk.alarms.judge(card.chat_id, desk.clock.now()):
+        case Verdict.HEED:
+            yield passed_on
+        case Verdict.TELL:
+            text = staff.alarmed_enough(desk.staff_speech, card.name)
+            yield Owed(Message(card.staff_chat, text, kind=Kind.SAFETY, reply_to=card.message_id), card.subject)
+        case Verdict.IGNORE:
+            return
 
 
 def refreshed(desk: Desk, card: Card) -> Iterator[Owed]:
@@ -102,8 +129,11 @@ def _text(desk: Desk, card: Card) -> str:
     say = desk.staff_speech
     if card.visit is not None:
         head = staff.about_visit(say, card.name, card.visit)
+    elif card.urgent:
+        phone = visits.phone(card.phone, desk.clinic.country) if card.phone else None
+        head = staff.urgent(say, card.name, card.question, phone)
     else:
-        head = (staff.urgent if card.urgent else staff.enquiry)(say, card.name, card.question)
+        head = staff.enquiry(say, card.name, card.question)
     return f"{head}\n\n{_state(desk, card)}"
 
 
@@ -126,5 +156,6 @@ def _rows(desk: Desk, card: Card) -> Rows:
         return ()
     if card.urgent and card.handled_by is None:
         return ((Button(staff.acknowledge_button(say), f"{ACKNOWLEDGE}:{card.enquiry_id}"),),)
-    label = staff.end_button(say) if card.state == TALKING else staff.close_button(say)
+    close = staff.settle_button(say) if card.urgent else staff.close_button(say)
+    label = staff.end_button(say) if card.state == TALKING else close
     return ((Button(label, f"{CLOSE}:{card.enquiry_id}"),),)

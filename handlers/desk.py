@@ -76,6 +76,12 @@ class Desk:
     """With what one person writes; a nervous one types fifteen short lines in a minute."""
     relay: Patience = field(default_factory=lambda: Patience(60, timedelta(hours=1), timedelta(minutes=15)))
     """With what one person makes the staff group read; what may be an emergency is not counted."""
+    alarms: Patience = field(
+        default_factory=lambda: Patience(60, timedelta(minutes=10), timedelta(minutes=5))
+    )
+    """With what one person writes below a possible emergency; the calls to it go on whatever they write."""
+    links: Patience = field(default_factory=lambda: Patience(20, timedelta(hours=1), timedelta(hours=1)))
+    """With the links of visits that one person opens."""
     claims: Patience = field(default_factory=lambda: Patience(5, timedelta(hours=1), timedelta(hours=1)))
     """With the codes one group tries."""
 
@@ -201,7 +207,8 @@ class Desk:
         except Refusal as refusal:
             if "not modified" in refusal.description:
                 return None
-            return "later" if refusal.retry_after is not None else "gone"
+            is_ours = refusal.retry_after is not None or refusal.code in (401, 404)  # too fast, or no token for now
+            return "later" if is_ours else "gone"
         except WireError:
             return "later"
         return None

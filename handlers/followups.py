@@ -13,6 +13,7 @@ from telegram.ext import BaseHandler, CallbackQueryHandler, ContextTypes
 
 from bot.clinic import consents, drafts, followups, preferences, replies, slots, undelivered
 from bot.clinic.enquiries import Asked, NobodyToAsk, PassedOn, Relayed
+from bot.clinic.enquiries import Card as EnquiryCard
 from bot.clinic.followups import Due, Part
 from bot.clinic.preferences import Silenced
 from bot.clinic.replies import (
@@ -148,9 +149,7 @@ def facts(desk: Desk, say: Speech, card: Card) -> words.Facts:
     today = desk.clock.now().astimezone(desk.clinic.tz).date()
     sure = card.kept_starts_at or card.starts_at
     plain = staffs.plain(desk, say, card)
-    what = (
-        booking_words.what(say, plain.treatment, plain.practitioner) if desk.clinic.practitioners else plain.treatment
-    )
+    what = words.what(say, plain.treatment, plain.practitioner) if desk.clinic.practitioners else plain.treatment
     weeks = max(0, (today - card.ends_at.astimezone(desk.clinic.tz).date()).days) // 7
     return words.Facts(what, sure, today, weeks)
 
@@ -402,13 +401,12 @@ def _alarmed(desk: Desk, chat_id: int, language: str, asked: Asked, name: str) -
     if name == OTHER:
         text = f"{text}\n\n{words.describe(say)}"
     yield Owed(Message(chat_id, text, kind=Kind.SAFETY), language=say.language)
-    if asked.alert is not None:
-        yield cards.posted(desk, asked.alert, kind=Kind.SAFETY)
+    yield from cards.alarmed(desk, asked)
 
 
-def described(desk: Desk, say: Speech, chat_id: int, passed_on: Owed) -> Iterator[Owed]:
+def described(desk: Desk, say: Speech, chat_id: int, card: EnquiryCard, passed_on: Owed) -> Iterator[Owed]:
     """Pass on what a patient says of a problem, and confirm it."""
-    yield passed_on
+    yield from cards.below(desk, card, passed_on)
     yield Owed(Message(chat_id, words.described(say, desk.clinic), kind=Kind.SAFETY))
 
 

@@ -1,11 +1,12 @@
 """Pages: a text and its buttons, for the menu, a category, a topic, and the reply to a question."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 
 from bot.clock import Clock
 from bot.config import Clinic
-from bot.delivery.markup import escape
+from bot.delivery.markup import TEXT_LIMIT, escape, length, parse
 from bot.delivery.messages import Button, Rows
 from bot.wording import answers, booking, facts, front, gaps
 from bot.wording.speech import Speech
@@ -30,6 +31,14 @@ class Page:
 
     text: str
     rows: Rows = ()
+    answers: tuple[str, ...] = ()
+    """What the text is made of, where it is several answers."""
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """The text in the messages that it takes: one, or where that would be too long, one an answer."""
+        fits = not self.answers or length(parse(self.text).text) <= TEXT_LIMIT
+        return (self.text,) if fits else self.answers
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,8 @@ class Pages:
     clinic: Clinic
     libraries: Mapping[str, Library]
     clock: Clock
+    _facts: dict[str, tuple[date, Mapping[str, str]]] = field(default_factory=dict, init=False)
+    """What the texts' placeholders stand for, by language, on a day: it takes longer than the rest of a page."""
 
     def library(self, say: Speech) -> Library:
         """Return the content in the language of `say`, or the clinic's own language where there is none."""
@@ -122,10 +133,10 @@ class Pages:
     def _answers(self, say: Speech, topic_ids: Iterable[str], question_id: int | None, ask: Button) -> Page:
         library = self.library(say)
         topics = [library.topics[topic_id] for topic_id in topic_ids if topic_id in library.topics]
-        text = "\n\n".join(self._answer(say, topic) for topic in topics)
+        texts = tuple(self._answer(say, topic) for topic in topics)
         book = self._book(say) if all(topic.front.listed for topic in topics) else ()
         rows = (*self._related(library, topics[0]), *book, _rating(say, question_id), (ask, _menu_button(say)))
-        return Page(text, rows)
+        return Page("\n\n".join(texts), rows, texts if len(texts) > 1 else ())
 
     def _own(self, say: Speech, own: Own, question_id: int | None, ask: Button) -> Page:
         text = f"{escape(own.body)}\n\n<i>{gaps.signed(say, own.author, self.clinic.name)}</i>"
@@ -133,8 +144,15 @@ class Pages:
 
     def _answer(self, say: Speech, topic: Topic) -> str:
         today = self.clock.now().astimezone(self.clinic.tz).date()
-        body = topic.answer(facts.values(say, self.clinic, today))
+        body = topic.answer(self._values(say, today))
         return answers.titled(topic.front.title, body or front.contact(say, self.clinic, today))
+
+    def _values(self, say: Speech, today: date) -> Mapping[str, str]:
+        day, values = self._facts.get(say.language, (None, {}))
+        if day != today:
+            values = facts.values(say, self.clinic, today)
+            self._facts[say.language] = (today, values)
+        return values
 
     def _categories(self, say: Speech) -> Rows:
         categories = self.library(say).categories

@@ -38,7 +38,7 @@ from bot.clinic.preferences import Silenced
 from bot.clinic.reception import Answered, ButtonsOnly, Listed
 from bot.clinic.replies import Described
 from bot.clinic.visits import NoStaff, NotHere, TooMany
-from bot.delivery.messages import Copy, Kind, Message
+from bot.delivery.messages import Copy, Kind, Message, Rows
 from bot.delivery.patience import Verdict
 from bot.store.database import Session
 from bot.store.models import Question
@@ -95,7 +95,7 @@ async def hear(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
         lambda session, now: reception.hear(
             session, desk.clinic, person(user, say), said, understood, words, now, goes_back=goes_back
         ),
-        lambda outcome: _heard(desk, say, user.id, said, outcome),
+        lambda outcome: _heard(desk, say, user.id, said, words, outcome),
     )
 
 
@@ -123,7 +123,9 @@ async def hear_edited(desk: Desk, update: Update, context: ContextTypes.DEFAULT_
         await cards.follow_edit(desk, update, message, lambda text, say: staff.relayed(say, name, text))
 
 
-def _heard(desk: Desk, say: Speech, chat_id: int, said: Said, outcome: reception.Outcome) -> Iterator[Owed]:
+def _heard(
+    desk: Desk, say: Speech, chat_id: int, said: Said, named: Words, outcome: reception.Outcome
+) -> Iterator[Owed]:
     match outcome:
         case Answered(asked, form):
             yield from _reply(desk, say, chat_id, said, asked)
@@ -137,10 +139,11 @@ def _heard(desk: Desk, say: Speech, chat_id: int, said: Said, outcome: reception
             yield from booking.begun(desk, say, chat_id, outcome)
         case Filled() | Stale() | Stopped() | Refused() | Invalid() | NotHere():
             yield from booking.filled(desk, say, chat_id, outcome)
-        case Asked():
-            yield from _reply(desk, say, chat_id, said, outcome)
+        case Asked(understood=understood):
+            offered = booking.offered(desk, say, named) if understood.route == "suggest" else ()
+            yield from _reply(desk, say, chat_id, said, outcome, offered)
         case Described(card):
-            yield from followups.described(desk, say, chat_id, _relayed(desk, chat_id, said, card))
+            yield from followups.described(desk, say, chat_id, card, _relayed(desk, chat_id, said, card))
         case Silenced():
             yield from followups.silenced(desk, say, chat_id, outcome)
         case Relayed(card):
@@ -150,16 +153,16 @@ def _heard(desk: Desk, say: Speech, chat_id: int, said: Said, outcome: reception
             yield Owed(Message(chat_id, front.cannot_read(say, desk.clinic), page.rows))
 
 
-def _reply(desk: Desk, say: Speech, chat_id: int, said: Said, asked: Asked) -> Iterator[Owed]:
+def _reply(desk: Desk, say: Speech, chat_id: int, said: Said, asked: Asked, offered: Rows = ()) -> Iterator[Owed]:
+    """Say the reply, the `offered` buttons above its own."""
     page = desk.pages.reply(say, asked.understood, asked.question_id)
     urgent = asked.understood.route == "urgent"
-    yield Owed(Message(chat_id, page.text, page.rows, Kind.SAFETY if urgent else Kind.REPLY))
+    *before, text = page.pieces
+    yield from (Owed(Message(chat_id, one)) for one in before)
+    yield Owed(Message(chat_id, text, (*offered, *page.rows), Kind.SAFETY if urgent else Kind.REPLY))
     if not said.is_text and not urgent:
         yield Owed(Message(chat_id, front.cannot_read(say, desk.clinic)))
-    if asked.alert:
-        yield cards.posted(desk, asked.alert, kind=Kind.SAFETY)
-    if asked.under and desk.relay.judge(chat_id, desk.clock.now()) is Verdict.HEED:
-        yield _relayed(desk, chat_id, said, asked.under)
+    yield from cards.alarmed(desk, asked, _relayed(desk, chat_id, said, asked.under.card) if asked.under else None)
 
 
 def _relayed_in_bounds(desk: Desk, say: Speech, chat_id: int, said: Said, card: Card) -> Iterator[Owed]:

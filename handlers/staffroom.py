@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from telegram import ChatMember, Update
+from telegram import Message as TelegramMessage
 from telegram.ext import (
     BaseHandler,
     CallbackQueryHandler,
@@ -109,6 +110,9 @@ async def answer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
         return
     chat_id, replied_to, text = message.chat.id, message.reply_to_message.message_id, message.text
     about = await desk.database.read(lambda session: enquiries.what_about(session, chat_id, replied_to))
+    if about.is_unknown and _is_ours(message.reply_to_message, update):
+        await _note_unknown(desk, update, chat_id, message.message_id)
+        return
     if about.noun == GAP:
         await gaps.write(desk, update, message, about.number)
         return
@@ -161,6 +165,17 @@ def _to_patient(desk: Desk, card: Card, message_id: int, text: str | None) -> It
         yield Owed(Message(card.chat_id, body), source=source, language=card.language)
 
 
+def _is_ours(message: TelegramMessage, update: Update) -> bool:
+    """True for a message that this bot sent."""
+    return message.from_user is not None and message.from_user.id == update.get_bot().id
+
+
+async def _note_unknown(desk: Desk, update: Update, chat_id: int, message_id: int) -> None:
+    """Say that nobody gets a reply to a message of which it was never known whether it arrived."""
+    note = Message(chat_id, staff.unknown_copy(desk.staff_speech), kind=Kind.STAFF, reply_to=message_id)
+    await desk.keep(update, desk.staff_speech, lambda _session, _now: None, lambda _: [Owed(note)])
+
+
 async def _note_too_long(desk: Desk, update: Update, chat_id: int, replied_to: int, message_id: int) -> None:
     note = Message(chat_id, staff.too_long(desk.staff_speech, ANSWER_LIMIT), kind=Kind.STAFF, reply_to=message_id)
     await desk.keep(
@@ -193,7 +208,7 @@ async def press(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
 
     def render(outcome: ChangeOutcome) -> Iterator[Owed]:
         match outcome:
-            case Changed(card) if action == cards.CLOSE:
+            case Changed(card, silent=False) if action == cards.CLOSE:
                 yield from cards.closed(desk, card)
             case Changed(card):
                 yield from cards.refreshed(desk, card)
@@ -236,7 +251,7 @@ async def membership(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -
         await desk.keep(
             update,
             desk.staff_speech,
-            lambda session, _now: staffroom.chat(session),
+            lambda session, now: staffroom.let_in(session, chat.id, now),
             lambda known: (
                 [] if known else [Owed(Message(chat.id, staff.unclaimed(desk.staff_speech), kind=Kind.STAFF))]
             ),

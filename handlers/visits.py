@@ -174,10 +174,15 @@ def _text(desk: Desk, card: Card) -> str:
     )
 
 
-def _rows(desk: Desk, card: Card) -> Rows:
+def _rows(desk: Desk, card: Card, *, opened: bool = False) -> Rows:
+    """Return what can be done with a visit, as well while its details are `opened`."""
     say = desk.staff_speech
     write = Button(words.message_button(say), _data(WRITE, card))
-    details = Button(words.details_button(say), _data(DETAILS, card))
+    details = (
+        Button(words.hide_button(say), _data(BACK, card))
+        if opened
+        else Button(words.details_button(say), _data(DETAILS, card))
+    )
     other = Button(words.other_time_button(say), _data(OTHER, card))
     record = Button(call_words.record_button(say), f"{RECORD}:{card.visit_id}")
     match card.status:
@@ -331,8 +336,7 @@ def _done(desk: Desk, action: str, tap: _Tap, outcome: _Outcome) -> Iterator[Owe
         case Day():
             yield _view(desk, tap, outcome.card, *_day(desk, outcome, int(tap.rest[1])))
         case Details(card, screening):
-            back = Button(words.hide_button(say), _data(BACK, card))
-            yield _view(desk, tap, card, words.details(say, answers(desk, screening)), ((back,),))
+            yield _view(desk, tap, card, words.details(say, answers(desk, screening)), _rows(desk, card, opened=True))
         case _Choosing(card) if action == WHO:
             yield _view(desk, tap, card, words.pick_practitioner(say), _team_rows(desk, card))
         case _Choosing(card) if action == DECLINE:
@@ -518,6 +522,11 @@ async def write_reason(desk: Desk, update: Update, message: Message, about: Abou
 # --- what the patient is told
 
 
+def is_near(desk: Desk, card: Card) -> bool:
+    """True where the clinic's notice for the visit's time has passed."""
+    return card.starts_at - desk.clock.now() < timedelta(hours=desk.clinic.visits.notice_hours)
+
+
 def told(desk: Desk, card: Card) -> Iterator[Owed]:
     """Tell the patient what staff have made of the visit; ask staff to telephone where the bot cannot tell."""
     say = desk.speeches.of(card.language)
@@ -526,7 +535,7 @@ def told(desk: Desk, card: Card) -> Iterator[Owed]:
         case "confirmed" if card.reason:
             yield from _to_patient(desk, card, words.declined_move(say, clinic, visit))
         case "confirmed":
-            text = words.confirmed(say, clinic, visit, facts.address(say, clinic))
+            text = words.confirmed(say, clinic, visit, facts.address(say, clinic), near=is_near(desk, card))
             yield from _to_patient(desk, card, text, _to_calendar(say, card))
         case "proposed":
             yield from _to_patient(
@@ -664,7 +673,8 @@ async def answer_proposal(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TY
         yield from refreshed(desk, card)
         if action == ACCEPT:
             address = facts.address(say, desk.clinic)
-            yield Owed(Edit(*place, words.confirmed(say, desk.clinic, visit, address), _to_calendar(say, card)))
+            text = words.confirmed(say, desk.clinic, visit, address, near=is_near(desk, card))
+            yield Owed(Edit(*place, text, _to_calendar(say, card)))
             yield noted(desk, card, words.accepted_note(staff, for_staff))
         else:
             yield Owed(Edit(*place, words.refused(say, desk.clinic, visit, stays=stays)))

@@ -24,10 +24,13 @@ TEMPLATE = "migrated"
 PATIENCE = 30.0
 """Seconds a server may take until it answers, or until it has stopped."""
 
-SETTINGS = (
+DURABLE = (
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "timezone=Pacific/Chatham",  # the server's own zone must not matter, and no other is 12:45 hours off
+)
+SETTINGS = (
+    *DURABLE,
     # what is thrown away need not survive a crash
     "fsync=off",
     "full_page_writes=off",
@@ -82,14 +85,14 @@ def programs() -> Path | None:
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Cluster]:
+def running(folder: Path, settings: Sequence[str] = SETTINGS) -> Iterator[Cluster]:
     """Run a server made by the programs in `folder`; it ends with this block, and with this process at the latest."""
     password = secrets.token_urlsafe()
     with tempfile.TemporaryDirectory(prefix="mesobot-postgresql-") as name:
         home = Path(name)
         user = _user(home)
         _make(folder, home, user, password)
-        with _serving(folder, home, user, password) as cluster:
+        with _serving(folder, home, user, password, settings) as cluster:
             yield cluster
 
 
@@ -121,9 +124,11 @@ def _make(folder: Path, home: Path, user: Sequence[str], password: str) -> None:
 
 
 @contextlib.contextmanager
-def _serving(folder: Path, home: Path, user: Sequence[str], password: str) -> Iterator[Cluster]:
+def _serving(
+    folder: Path, home: Path, user: Sequence[str], password: str, chosen: Sequence[str]
+) -> Iterator[Cluster]:
     port = _free_port()
-    settings = [part for setting in SETTINGS for part in ("-c", setting)]
+    settings = [part for setting in chosen for part in ("-c", setting)]
     with (home / "log").open("wb") as log:
         server = subprocess.Popen(  # noqa: S603  likewise
             [SETPRIV, *user, "--pdeathsig=INT", folder / "postgres", "-D", home / "data", "-p", str(port), *settings],

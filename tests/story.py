@@ -14,7 +14,7 @@ from bot.config import Clinic, Settings
 from bot.delivery.limiter import Limiter, Rate
 from bot.delivery.wire import File, Transport, Uncertain
 from bot.meters import Meters
-from bot.sandbox.faults import ConnectionDropped, NoAnswer
+from bot.sandbox.faults import BrokenOff, ConnectionDropped, NoAnswer
 from bot.sandbox.telegram import Telegram
 from bot.sandbox.world import Call, Chat, Upload, User
 from bot.store.database import Database, parse_url
@@ -42,6 +42,8 @@ class SandboxTransport:
             reply = await self._telegram.call(method, given, uploads)
         except ConnectionDropped:
             raise Uncertain("dropped") from None
+        except BrokenOff:
+            raise Uncertain("broken off") from None
         except NoAnswer:
             raise Uncertain("no answer") from None
         return reply.status, json.dumps(reply.body).encode()

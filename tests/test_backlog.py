@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from itertools import cycle
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -37,7 +38,7 @@ THIS_MORNING = MONDAY.replace(hour=9, minute=0)
 FRIDAY = datetime(2026, 11, 27, 10, 0, tzinfo=UTC)
 NOTE = "A note from"
 NO_CHAT = "no chat"
-SOON = 125
+SOON = 40
 """Messages that may go before a reply: five seconds' worth, where what is under way takes up the whole rate."""
 UNSENT = select(Outgoing.id).where(Outgoing.state.in_(("pending", "sending")))
 
@@ -272,8 +273,11 @@ async def in_time(done: Callable[[], object]) -> None:
     raise AssertionError("it never came")
 
 
-async def test_telegrams_limits_hold_in_every_window_of_the_whole_backlog(skipped: Seconds, any_story: Story) -> None:
-    story = any_story
+async def test_telegrams_limits_hold_in_every_window_of_the_whole_backlog(
+    skipped: Seconds, clinic: Clinic, reader: Reader, database_file: Path
+) -> None:
+    # on SQLite alone: the leases of programs that share PostgreSQL go by real seconds, which do not pass here
+    story = await Story(clinic, reader, database_file).open()
     back = MONDAY + 3 * DAY + 4 * HOUR
     people = await plan_backlog(story, BACKLOG, back)
     writers = [user for user, case in zip(people, cycle(CASES), strict=False) if case.matter == "refused"][:20]
@@ -313,6 +317,7 @@ async def test_telegrams_limits_hold_in_every_window_of_the_whole_backlog(skippe
     assert late == []
     assert len(arrived) > BACKLOG / 8
     assert all(len(got(story, user)) <= 1 for user in people)
+    await story.close()
 
 
 # what could not be sent in time

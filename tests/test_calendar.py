@@ -1,7 +1,7 @@
 """The buttons of a month's days and of a day's times: what stands where, and what Telegram takes."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from gettext import NullTranslations
 from zoneinfo import ZoneInfo
 
@@ -52,13 +52,14 @@ def free_from(wall: str, count: int, *, every: int = 15, who: str = "hart") -> l
     return [Free(start + timedelta(minutes=every * number), who) for number in range(count)]
 
 
-def day(free: Sequence[Free], part: int = 0, say: Speech | None = None) -> Rows:
+def day(free: Sequence[Free], part: int | None = 0, say: Speech | None = None, earliest: time | None = None) -> Rows:
     return time_rows(
         say or speech(),
         free,
         part,
         time=lambda one: f"t:{one.starts_at:%H%M}:{one.practitioner}",
         turn=lambda n: f"p:{n}",
+        earliest=earliest,
     )
 
 
@@ -211,3 +212,13 @@ def test_telegram_takes_every_page_of_every_day(units: set[int], part: int) -> N
 def test_telegram_takes_a_month(clinic: Clinic) -> None:
     call = to_call(Message(1, "Which day?", month(clinic, NOVEMBER, [TODAY])))
     assert botapi.check(call.method, call.params, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("earliest", "shown"),
+    [(None, "09:00"), (time(12), "12:00"), (time(13), "12:00"), (time(17), "17:00"), (time(23), "17:00")],
+)
+def test_a_day_begins_with_the_part_that_was_asked_for(earliest: time | None, shown: str) -> None:
+    free = [*free_from("09:00", 8), *free_from("12:00", 8), *free_from("17:00", 4)]
+    assert labels(day(free, None, earliest=earliest))[0].startswith(shown)
+    assert labels(day(free, 0, earliest=earliest))[0].startswith("09:00")  # whoever turns the page sees that page

@@ -314,7 +314,7 @@ async def test_run_answers_until_it_is_stopped(here: Path) -> None:
         await telegram.wait_until(lambda: len(telegram.history(anna.id)) == 2, what="an answer")
         _, err = await stopped(process)
     code = said.split("/claim ")[1].strip()
-    assert "event='bot.stopped'" in err
+    assert "event=bot.stopped" in err
     assert code not in err  # it is for the terminal, and logs are kept
     assert TOKEN not in err
     assert {name: stat.S_IMODE((here / name).stat().st_mode) for name in names(here)} == {"mesobot.db": 0o600}

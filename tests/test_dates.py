@@ -172,3 +172,29 @@ def test_german_words(text: str, expected: tuple[date | None, time | None]) -> N
 @pytest.mark.parametrize(("language", "text", "expected"), OTHERS, ids=[f"{one}: {text}" for one, text, _ in OTHERS])
 def test_words_of_other_languages(language: str, text: str, expected: tuple[date | None, time | None]) -> None:
     assert heard(text, language=language) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "earliest"),
+    [
+        ("tomorrow afternoon", "en", time(12)),
+        ("could I come on Friday evening?", "en", time(17)),
+        ("Thursday after 5pm", "en", time(17)),
+        ("Thursday, any time after 2", "en", time(14)),
+        ("Thursday after work", "en", time(17)),
+        ("afternoon or evening on Thursday", "en", time(12)),
+        ("morgen nachmittag", "de", time(12)),
+        ("Freitag am Abend", "de", time(17)),
+        ("Donnerstag nach 16 Uhr", "de", time(16)),
+        ("good afternoon, could I come on Thursday", "en", None),
+        ("guten Abend, geht Donnerstag?", "de", None),
+        ("tomorrow, but not in the afternoon", "en", None),
+        ("Thursday morning or afternoon", "en", None),
+        ("tomorrow at 3", "en", None),  # a time, and no bound
+        ("after 2 sessions", "en", None),
+        ("from 25 December", "en", None),
+        ("tomorrow", "en", None),
+    ],
+)
+def test_a_part_of_the_day_is_from_when_on_a_time_suits(text: str, language: str, earliest: time | None) -> None:
+    assert dates.find(text, NOW, country="GB", language=language).earliest == earliest

@@ -149,6 +149,8 @@ async def test_a_sound_installation(place: Installation, group: Chat, capsys: py
         "ok       disk: 5000 MB are free for the database",
         "ok       queues: 0 updates wait; messages: 0 pending, 0 unknown, 0 failed, 0 parked",
         f"ok       database: sqlite:///{place.database} at revision {SCHEMA}",
+        "warning  backups: none are made",
+        "           -> set MESOBOT_BACKUP_FOLDER, best on another disk",
         "warning  running: whether a bot runs here cannot be asked",
         "           -> MESOBOT_METRICS_LISTEN=9464 in .env lets it be",
     ]

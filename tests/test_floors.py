@@ -12,10 +12,10 @@ ROOT = Path(__file__).parent.parent
 FLOORS: tuple[frozenset[str], ...] = (
     # ground: plain values
     frozenset({"bot.clock", "bot.errors", "bot.logs", "bot.meters", "bot.supervisor", "bot.plain",
-               "bot.pictures", "bot.delivery.messages",
+               "bot.into_pixels", "bot.delivery.messages",
                "bot.delivery.markup", "bot.store.models", "bot.store.texts", "bot.store.rotation",
                "bot.store.with_passphrase"}),
-    frozenset({"bot.programme"}),
+    frozenset({"bot.programme", "bot.pictures"}),
     frozenset({"bot.config", "bot.store.migrations", "bot.store.migrations.env", "bot.store.migrations.versions",
                "faq.text", "faq.content", "faq.dates", "faq.stopping", "bot.delivery.limiter", "bot.delivery.lanes",
                "bot.delivery.patience", "bot.delivery.wire"}),
@@ -30,7 +30,9 @@ FLOORS: tuple[frozenset[str], ...] = (
                "bot.wording.agenda", "bot.wording.calendar", "bot.wording.booking", "bot.wording.followups",
                "bot.wording.preferences", "bot.wording.endings", "bot.wording.arrivals", "bot.wording.calls",
                "bot.wording.digest", "bot.wording.clocks"}),
-    frozenset({"bot.wording.records", "bot.wording.privacy"}),
+    frozenset({"bot.wording.records"}),
+    frozenset({"bot.wording.deeds"}),
+    frozenset({"bot.wording.privacy"}),
     # the use-cases
     frozenset({"bot.clinic.patients", "bot.clinic.staffroom", "bot.clinic.opening", "bot.clinic.slots",
                "bot.clinic.timing"}),
@@ -78,7 +80,7 @@ SANDBOX = "bot.sandbox."
 
 GUESTS = {
     "telegram": ("handlers", "bot.delivery.edge", "bot.app", SANDBOX),
-    "resvg_py": ("bot.pictures",),
+    "resvg_py": ("bot.into_pixels",),
     "sqlalchemy": ("bot.store", "bot.clinic", "bot.delivery.inbox", "bot.delivery.outbox", "bot.delivery.dispatcher"),
     "apscheduler": ("bot.app",),
     "pyrage": ("bot.store", "bot.config"),

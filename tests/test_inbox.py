@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from bot.delivery import inbox
 from bot.delivery.inbox import Stumbled
+from bot.store import leases
 from bot.store.database import Database, parse_url
-from bot.store.models import Incoming
+from bot.store.models import Incoming, Lease
 from tests.story import MONDAY
 
 
@@ -30,6 +31,18 @@ def text(update_id: int, chat_id: int, words: str = "x") -> dict[str, Any]:
 
 def kept_ids(session: Session, *updates: dict[str, Any]) -> list[int]:
     return [kept.update_id for kept in inbox.keep(session, updates, now=MONDAY)]
+
+
+@pytest.mark.parametrize("chat_id", [5, 64, -1001234567890, -1])
+def test_who_has_the_lane_finishes_and_nobody_else(session: Session, chat_id: int) -> None:
+    session.add(Lease(name=f"lane:{leases.lane_of(chat_id)}", owner="ours", until=MONDAY))
+    session.add(Lease(name=f"lane:{leases.lane_of(chat_id + 1)}", owner="theirs", until=MONDAY))
+    assert kept_ids(session, text(5, chat_id)) == [5]
+    session.info[leases.OWNER] = "theirs"
+    assert not inbox.finish(session, 5, MONDAY)
+    session.info[leases.OWNER] = "ours"
+    assert inbox.finish(session, 5, MONDAY)
+    assert not inbox.finish(session, 5, MONDAY)
 
 
 def test_an_update_is_kept_once_however_often_it_comes(session: Session) -> None:

@@ -51,6 +51,18 @@ def test_no_second_holds_more_than_thirty_overall(seconds: Seconds) -> None:
     assert len(sent) >= 10 * 25
 
 
+def test_it_says_how_many_may_go_at_once(seconds: Seconds) -> None:
+    limiter = Limiter(Rate(25, 5), seconds)
+    assert limiter.at_once() == 5
+    assert limiter.try_take(ANNA)
+    assert limiter.try_take(TOM)
+    assert limiter.at_once() == 3
+    seconds.now += 0.04
+    assert limiter.at_once() == 4
+    limiter.hold_all(1.0)
+    assert limiter.at_once() == 0
+
+
 def test_a_flood_wait_holds_its_chat_only(seconds: Seconds) -> None:
     limiter = Limiter(PLENTY, seconds)
     limiter.flooded(ANNA, 30)

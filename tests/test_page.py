@@ -113,7 +113,7 @@ def test_a_visit_is_booked_and_confirmed_in_the_page(page: Page, address: str) -
     card = staff.newest("Tom Baker")
     assert "needs practitioner review" in card.inner_text()
     staff.choose("Confirm")
-    staff.tap("Confirm anyway")
+    staff.tap("Yes, confirm")
     staff.newest("✅ Confirmed (Maya")
     patient.newest("Your visit is confirmed.")
     patient.write("/bookings")
@@ -212,3 +212,22 @@ def test_the_clock_moves(page: Page, address: str) -> None:
     page.wait_for_function(
         "([role, was]) => document.querySelector(role).innerText !== was", arg=['[data-role="now"]', before]
     )
+
+
+def test_names_and_texts_are_words_in_the_page_and_no_path_leads_out_of_it(page: Page, address: str) -> None:
+    evil = "<img src=x onerror=hurt=1><script>hurt=1</script>"
+    answer = page.request.post(f"{address}/page/users", data={"first_name": evil})
+    assert answer.ok
+    page.goto(address)
+    page.locator('[data-pane="patient"] [data-role="who"]').select_option(label=evil)
+    patient, staff = Pane(page, "patient"), Pane(page, "staff")
+    patient.start()
+    patient.newest(f"Hello {evil}")
+    patient.write(f"May I {evil} with a tattoo?")
+    patient.tap("Ask the clinic")
+    staff.newest(evil)
+    assert page.evaluate("typeof hurt") == "undefined"
+    for path in ("/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/page/..%2f..%2fetc/passwd", "//etc/passwd"):
+        answer = page.request.get(address.rstrip("/") + path)
+        assert answer.status in (400, 404), path
+        assert "root:" not in answer.text()

@@ -7,10 +7,10 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from bot.clinic import records, staffroom, timing, visits
+from bot.clinic import followups, records, staffroom, timing, visits
 from bot.clinic.visits import NotHere
 from bot.config import Clinic
-from bot.store.models import Audit, Enquiry, Visit
+from bot.store.models import Audit, Enquiry, FollowUp, Visit
 
 A_PAGE = 15
 SUBJECT, ACTION = "log", "log viewed"
@@ -37,7 +37,8 @@ class Entry:
     by_patient: bool
     action: str
     about: str
-    """A visit's code, or what it was about."""
+    """The code of the visit it was about, or of the patient's last one until then, or their first; of a deletion, its
+    code."""
     before: str | None
     after: str | None
 
@@ -97,6 +98,8 @@ BY_STAFF = (
     "programme paused", "programme resumed", "step sent by staff", "step skipped", "message planned",
 )  # fmt: skip
 """What only staff do."""
+BY_PATIENTS = ("follow-up answered", "draft dropped", "draft ended", "draft stopped")
+"""What only patients do, of what does not name their chat."""
 
 
 def _which(session: Session, clinic: Clinic, wanted: Wanted) -> ColumnElement[bool]:
@@ -127,16 +130,27 @@ def _of_patient(session: Session, code: str) -> ColumnElement[bool]:
 
 def _entry(session: Session, row: Audit) -> Entry:
     noun, _, number = row.subject.partition(":")
-    chat_id, about = None, row.subject
+    chat_id, about = None, ""
     if noun == visits.SUBJECT:
         visit = session.get(Visit, int(number))
         chat_id, about = (visit.chat_id, visit.code) if visit else (None, "")
+    elif noun == followups.SUBJECT:
+        step = session.get(FollowUp, int(number))
+        visit = session.get(Visit, step.visit_id) if step and step.visit_id is not None else None
+        about = visit.code if visit else ""
     elif noun in ("chat", "enquiry"):
         enquiry = session.get(Enquiry, int(number)) if noun == "enquiry" else None
         chat_id = int(number) if noun == "chat" else enquiry.chat_id if enquiry else None
-        newest = select(Visit.code).where(Visit.chat_id == chat_id).order_by(Visit.starts_at.desc()).limit(1)
-        about = (session.scalar(newest) if chat_id is not None else None) or ""
+        about = _code_then(session, chat_id, row.at) if chat_id is not None else ""
     elif noun == "erased":
         about = number
-    by_patient = row.actor == 0 or (row.actor is not None and row.actor == chat_id)
+    by_patient = row.actor == 0 or (row.actor is not None and (row.actor == chat_id or row.action in BY_PATIENTS))
     return Entry(row.at, None if by_patient else row.actor, by_patient, row.action, about, row.before, row.after)
+
+
+def _code_then(session: Session, chat_id: int, at: datetime) -> str:
+    mine = session.execute(
+        select(Visit.code, Visit.created_at).where(Visit.chat_id == chat_id).order_by(Visit.id)
+    ).all()
+    until_then = [code for code, created_at in mine if created_at <= at]
+    return until_then[-1] if until_then else next((code for code, _ in mine), "")

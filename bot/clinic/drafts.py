@@ -75,6 +75,8 @@ class Words:
     practitioner: str | None = None
     day: date | None = None
     at: time | None = None
+    earliest: time | None = None
+    """From when on a time suits; says nothing by itself."""
 
     def __bool__(self) -> bool:
         """True where they say anything."""
@@ -103,6 +105,8 @@ class Form:
     practitioners: tuple[Practitioner, ...]
     """Who does the treatment."""
     day: date | None
+    earliest: time | None
+    """From when on a time suits the patient: what is shown first."""
     starts_at: datetime | None
     name: str | None
     phone: str | None
@@ -605,6 +609,7 @@ def _take(session: Session, clinic: Clinic, draft: Draft, words: Words, now: dat
         draft.practitioner = words.practitioner
     if words.day is not None and words.day != draft.day:
         draft.day, draft.starts_at = words.day, None
+    draft.earliest = words.earliest or draft.earliest
     if words.at is not None and draft.day is not None:
         draft.starts_at = datetime.combine(draft.day, words.at, clinic.tz)
     draft.asked = None
@@ -812,6 +817,7 @@ def _form(session: Session, clinic: Clinic, draft: Draft, now: datetime) -> Form
         draft.practitioner == ANYBODY,
         _doing(clinic, treatment) if treatment else (),
         draft.day,
+        draft.earliest,
         draft.starts_at,
         draft.name,
         draft.phone,

@@ -7,7 +7,8 @@ and the bot stays out of it except for red flags. Either side ends it, or a whil
 possible emergency opens an urgent enquiry by itself; staff are called again until somebody says that they are on it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -17,7 +18,7 @@ from bot.clinic import opening, patients, problems, staffroom
 from bot.clinic.patients import Person
 from bot.config import Clinic
 from bot.delivery import outbox
-from bot.store.models import Audit, Enquiry, Patient, Question, Visit
+from bot.store.models import Audit, Draft, Enquiry, Patient, Question, Visit
 from faq.reader import Understood
 
 SUBJECT = "enquiry"
@@ -29,6 +30,8 @@ MOST_AN_HOUR = 10
 """Questions of one patient that staff get within an hour."""
 MOST_CALLS = 5
 """Calls to one patient's possible emergencies that go on at a time until somebody is on it."""
+CALLED_APART = timedelta(minutes=1)
+"""Between two calls to one patient's possible emergency, whatever they write meanwhile."""
 A_ROUND = 100
 """Enquiries looked after in one transaction."""
 
@@ -61,6 +64,8 @@ class Card:
     language: str
     visit: str | None
     """The code of the visit it is about, where it is about one instead of a question."""
+    phone: str | None
+    """The patient's number, where a visit of theirs or a booking they have begun holds one."""
 
     @property
     def subject(self) -> str:
@@ -72,16 +77,24 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class Under:
+    """What may be an emergency goes below the card of an earlier one, to which staff are called again."""
+
+    card: Card
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """The question is kept; `alert` is there where it may be an emergency and staff can be told.
 
-    Where they are being called so often already that one more call tells them nothing, it belongs `under` the newest.
+    Where nobody has come to several of the patient's yet, one more card tells them nothing: it is `under` the newest.
     """
 
     question_id: int
     understood: Understood
     alert: Card | None
-    under: Card | None = None
+    under: Under | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +151,11 @@ def hear(
         patient.flagged_at = now
         problems.report(session, person.chat_id, now)
         question = _keep(session, person.chat_id, said.text, understood, now)
+        unheard = _unheard(session, person.chat_id)
+        if len(unheard) >= MOST_CALLS:
+            _call_again(clinic, unheard[0], now)
+            return Asked(question.id, understood, None, Under(_card(session, unheard[0]), said.text))
         due = now + timedelta(minutes=clinic.alerts.ping_minutes)
-        if _calls(session, person.chat_id) >= MOST_CALLS:
-            return Asked(question.id, understood, None, alert_of(session, person.chat_id))
         return Asked(question.id, understood, _open(session, question, now, urgent=True, due_at=due))
     if (enquiry := _talking(session, person.chat_id)) is not None:
         enquiry.due_at = now + timedelta(minutes=clinic.enquiries.rest_minutes)
@@ -211,9 +226,10 @@ AnswerOutcome = Answered | Unreachable | NotACard
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The enquiry is in a new state."""
+    """The enquiry is in a new state; `silent` where the patient knows of nothing that could have ended."""
 
     card: Card
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +249,8 @@ class About:
     noun: str = ""
     number: int = 0
     version: int = 0
+    is_unknown: bool = field(default=False, kw_only=True)
+    """True for a message that is not known to have arrived: nobody knows what it is about."""
 
 
 def alert_of(session: Session, chat_id: int) -> Card | None:
@@ -251,9 +269,11 @@ def of_card(session: Session, chat_id: int, message_id: int) -> Card | None:
 
 def what_about(session: Session, chat_id: int, message_id: int) -> About:
     """Return what a message of the bot in the staff group is about; an empty noun for nothing."""
-    subject = outbox.about(session, chat_id, message_id) if staffroom.chat(session) == chat_id else None
-    if subject is None:
+    if staffroom.chat(session) != chat_id:
         return About()
+    subject = outbox.about(session, chat_id, message_id)
+    if subject is None:
+        return About(is_unknown=not outbox.is_known(session, chat_id, message_id))
     noun, *numbers = subject.split(":")
     return About(noun, *map(int, numbers))
 
@@ -433,10 +453,20 @@ def _open(session: Session, question: Question, now: datetime, *, urgent: bool, 
     return _card(session, enquiry)
 
 
-def _calls(session: Session, chat_id: int) -> int:
-    """Return to how many possible emergencies of the patient nobody has come yet."""
+def _unheard(session: Session, chat_id: int) -> Sequence[Enquiry]:
+    """Return the newest of the patient's possible emergencies to which nobody has come yet, at most `MOST_CALLS`."""
     open_ones = (Enquiry.chat_id == chat_id, Enquiry.urgent, Enquiry.state == WAITING, Enquiry.handled_by.is_(None))
-    return session.scalar(select(func.count()).select_from(Enquiry).where(*open_ones)) or 0
+    return session.scalars(select(Enquiry).where(*open_ones).order_by(Enquiry.id.desc()).limit(MOST_CALLS)).all()
+
+
+def _call_again(clinic: Clinic, enquiry: Enquiry, now: datetime) -> None:
+    """Call staff now to what may be an emergency, and go on even where the calls had ended; not twice in a minute."""
+    if enquiry.due_at is None:
+        enquiry.due_at, enquiry.reminders = now, 0
+        return
+    called_at = enquiry.due_at - timedelta(minutes=clinic.alerts.ping_minutes)
+    enquiry.due_at = max(now, called_at + CALLED_APART)
+    enquiry.reminders = min(enquiry.reminders, clinic.alerts.tell_patient_after)  # the patient is told once
 
 
 def _talking(session: Session, chat_id: int) -> Enquiry | None:
@@ -453,11 +483,12 @@ def _closed(session: Session, enquiry: Enquiry, by: str, actor: int | None, now:
         return Unchanged(_card(session, enquiry))
     # what may be an emergency is over when staff say so: the conversation ends, the card stays open
     state = WAITING if enquiry.urgent and by != BY_STAFF else CLOSED
+    silent = enquiry.urgent and enquiry.state != TALKING
     _change(session, enquiry, state, actor, now)
     enquiry.closed_by, enquiry.due_at = by, None
     if state == CLOSED and enquiry.urgent:
         problems.settle(session, enquiry.chat_id)
-    return Changed(_card(session, enquiry))
+    return Changed(_card(session, enquiry), silent)
 
 
 def _change(session: Session, enquiry: Enquiry, state: str, actor: int | None, now: datetime) -> None:
@@ -488,4 +519,10 @@ def _card(session: Session, enquiry: Enquiry) -> Card:
         patient.chat_id,
         patient.language,
         visit.code if visit else None,
+        _phone(session, enquiry.chat_id),
     )
+
+
+def _phone(session: Session, chat_id: int) -> str | None:
+    visited = select(Visit.phone).where(Visit.chat_id == chat_id).order_by(Visit.id.desc()).limit(1)
+    return session.scalar(visited) or session.scalar(select(Draft.phone).where(Draft.chat_id == chat_id))

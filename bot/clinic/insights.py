@@ -23,6 +23,8 @@ ALIKE = 0.6
 PHRASINGS = 20
 PROPOSED, APPROVED, DISCARDED, WITHDRAWN = "proposed", "approved", "discarded", "withdrawn"
 
+_SERVED = select(OwnAnswer).where(OwnAnswer.state == APPROVED).order_by(OwnAnswer.id)  # asked about every message
+
 Likeness = Callable[[Sequence[str], Sequence[str]], Floats]
 
 
@@ -91,8 +93,7 @@ def gaps(session: Session, likeness: Likeness, now: datetime, most: int = 5) -> 
 
 def own_answers(session: Session) -> list[Own]:
     """Return the answers of staff's own that are served."""
-    rows = session.scalars(select(OwnAnswer).where(OwnAnswer.state == APPROVED).order_by(OwnAnswer.id))
-    return [Own(row.id, row.language, tuple(row.phrasings), row.body, row.author) for row in rows]
+    return [Own(row.id, row.language, tuple(row.phrasings), row.body, row.author) for row in session.scalars(_SERVED)]
 
 
 def question_of(session: Session, question_id: int, chat_id: int) -> str | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from bot.delivery import outbox
 from bot.store.models import Audit, Fact
 
 STAFF_CHAT = "staff chat"
@@ -75,6 +76,20 @@ def moved(session: Session, old_chat_id: int, new_chat_id: int, now: datetime) -
     """Follow the staff group when Telegram makes it a supergroup."""
     if chat(session) == old_chat_id:
         appoint(session, new_chat_id, now)
+
+
+def let_in(session: Session, chat_id: int, now: datetime) -> int | None:
+    """Owe the staff group what it could not be sent while the bot was out of it; returns the staff group's id."""
+    ours = chat(session)
+    if ours == chat_id:
+        outbox.unpark(session, chat_id, now)
+    return ours
+
+
+def closed_since(session: Session) -> datetime | None:
+    """Return since when the staff group takes no messages, as far as one was tried."""
+    ours = chat(session)
+    return outbox.parked_since(session, ours) if ours is not None else None
 
 
 def _digest(code: str) -> str:

@@ -449,6 +449,12 @@ def get(session: Session, clinic: Clinic, visit_id: int) -> Card | None:
     return card(session, clinic, visit) if visit else None
 
 
+def is_fixed(session: Session, clinic: Clinic, visit_id: int, now: datetime) -> bool:
+    """True where the patient can change the visit by telephone only, since the clinic's notice has passed."""
+    visit = session.get(Visit, visit_id)
+    return visit is not None and is_too_near(session, clinic, visit, now)
+
+
 def pending(session: Session, clinic: Clinic, now: datetime) -> list[Card]:
     """Return what waits for staff's decision, the oldest first."""
     waiting = select(Visit).where(Visit.status == REQUESTED, Visit.starts_at > now)

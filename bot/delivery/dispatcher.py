@@ -50,7 +50,7 @@ LOOK_AGAIN = 60.0
 UNREACHABLE = ("chat not found", "user not found", "not enough rights", "have no rights", "chat_write_forbidden")
 """What Telegram says, besides 403, where a chat takes no message from the bot for now."""
 
-BACK_OFF = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
+BACK_OFF = (1.0, 2.0, 5.0, 10.0)
 """Seconds to wait after the first, second, ... failure to reach Telegram."""
 
 
@@ -176,8 +176,10 @@ class Dispatcher:
         busy = self._busy | resting.keys()
         now = self._clock.now()
         held = self._clock.doubt() is not None
+        # no more than may go now: what is claimed and waits would be in the way of a reply
+        most = max(1, min(outbox.WAVE, self._limiter.at_once()))
         try:
-            rows = await self._database.transaction(lambda session: self._claim(session, now, busy, held=held))
+            rows = await self._database.transaction(lambda session: self._claim(session, now, most, busy, held=held))
             self._doubtful = False
             if not rows:
                 return await self._until_next(resting, busy, held=held)
@@ -210,12 +212,12 @@ class Dispatcher:
             return _pause(self._failures)
         return None
 
-    def _claim(self, session: Session, now: datetime, busy: set[int], *, held: bool) -> list[Claimed]:
+    def _claim(self, session: Session, now: datetime, most: int, busy: set[int], *, held: bool) -> list[Claimed]:
         if not leases.is_sender(session):
             return []
         if self._doubtful:
             outbox.reclaim(session, self._busy)
-        return outbox.claim(session, now=now, most=outbox.WAVE, busy=busy, held=held)
+        return outbox.claim(session, now=now, most=most, busy=busy, held=held)
 
     async def _until_next(self, resting: dict[int, float], busy: set[int], *, held: bool) -> float:
         due = await self._database.read(lambda session: outbox.next_due(session, held=held))

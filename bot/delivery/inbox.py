@@ -25,6 +25,7 @@ _FINISH = (
     .where(_TABLE.c.update_id == bindparam("handled"), _TABLE.c.state == "new")
     .values(state="done", payload=None, settled_at=bindparam("at"))
 )
+_FINISH_OURS = _FINISH.where(leases.holds_lane(_TABLE.c.lane))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,12 @@ def unfinished(session: Session, chats: Collection[int] | None = None) -> list[K
 def finish(session: Session, update_id: int, now: datetime) -> bool:
     """Mark `update_id` as handled in the caller's transaction; False where it was already, or where its lane is
     another program's by now."""
-    if leases.OWNER in session.info and not leases.is_in_lane(session, _lane(session, update_id)):
-        return False
-    done = session.execute(_FINISH, {"handled": update_id, "at": now})
+    handled = {"handled": update_id, "at": now}
+    owner = session.info.get(leases.OWNER)
+    if owner is None:
+        done = session.execute(_FINISH, handled)
+    else:
+        done = session.execute(_FINISH_OURS, {**handled, leases.OWNER: owner})
     return bool(done.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it, the declared type does not
 
 
@@ -128,10 +132,6 @@ def lane_of(raw: Mapping[str, Any]) -> int:
             if isinstance(place, Mapping) and _is_id(place.get("id")):
                 return int(place["id"])
     return 0
-
-
-def _lane(session: Session, update_id: int) -> int:
-    return session.scalar(select(Incoming.lane).where(Incoming.update_id == update_id)) or 0
 
 
 def _is_id(value: object) -> bool:

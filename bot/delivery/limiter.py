@@ -55,6 +55,11 @@ class Limiter:
         now = self._monotonic()
         return max(0.0, self._hold_all - now, self._overall.wait(now))
 
+    def at_once(self) -> int:
+        """Return how many messages may go now, to different chats that do not rest."""
+        now = self._monotonic()
+        return self._overall.count(now) if now >= self._hold_all else 0
+
     def flooded(self, chat_id: int, seconds: float) -> None:
         """Heed Telegram's request to wait: hold `chat_id`, and everybody where another chat was asked to wait as
         well."""
@@ -102,6 +107,11 @@ class _Bucket:
         self._level = min(self._rate.burst, self._level + (now - self._at) * self._rate.per_second)
         self._at = now
         return 0.0 if self._level >= 1.0 - 1e-9 else (1.0 - self._level) / self._rate.per_second
+
+    def count(self, now: float) -> int:
+        """Return how many may go now."""
+        self.wait(now)
+        return int(self._level + 1e-9)
 
     def is_full(self, now: float) -> bool:
         """True once the whole burst may go again."""

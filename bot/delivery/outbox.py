@@ -294,6 +294,12 @@ def unpark(session: Session, chat_id: int, now: datetime) -> None:
         session.info[OWED] = True
 
 
+def parked_since(session: Session, chat_id: int) -> datetime | None:
+    """Return since when messages to `chat_id` are parked; None where none is."""
+    parked = (Outgoing.chat_id == chat_id, Outgoing.state == "parked")
+    return session.scalar(select(func.min(Outgoing.settled_at)).where(*parked))
+
+
 def move(session: Session, old_chat_id: int, new_chat_id: int, now: datetime) -> None:
     """Redirect what is owed to a group that Telegram upgraded to a supergroup.
 
@@ -318,6 +324,12 @@ def about(session: Session, chat_id: int, message_id: int) -> str | None:
         .order_by(Outgoing.id.desc())
         .limit(1)
     )
+
+
+def is_known(session: Session, chat_id: int, message_id: int) -> bool:
+    """True where `message_id` in `chat_id` is a message that is known to have arrived."""
+    known = select(Outgoing.id).where(Outgoing.chat_id == chat_id, Outgoing.message_id == message_id)
+    return session.scalar(known.limit(1)) is not None
 
 
 def card(session: Session, chat_id: int, subject: str) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from bot.delivery.wire import Refusal, Wire, WireError
+from bot.delivery.wire import Refusal, Unsent, Wire, WireError
 from bot.meters import Meters
 
 log = structlog.get_logger()
@@ -22,7 +22,7 @@ STANDBY = 1.0
 
 BATCH = 100
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
-BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 def pauses() -> Iterator[float]:
@@ -62,8 +62,12 @@ class Poller:
                 await self._fetch()
             except Refusal as refusal:
                 await self._refused(refusal)
+            except Unsent as error:
+                advice = "Telegram cannot be reached: look at this machine's network"
+                await self._wait("poll.failed", error=type(error).__name__, advice=advice)
             except WireError as error:
-                await self._wait("poll.failed", error=type(error).__name__)
+                advice = "Telegram does not answer: look at this machine's network, else wait"
+                await self._wait("poll.failed", error=type(error).__name__, advice=advice)
             except Exception as error:
                 await self._wait("poll.not_kept", error=type(error).__name__)
             else:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal, get_args
 
-Kind = Literal["429", "500", "502", "drop", "timeout", "slow"]
+from bot.sandbox.world import Reply
+
+Kind = Literal["429", "500", "502", "drop", "timeout", "reset", "slow"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
 
@@ -17,6 +19,14 @@ class ConnectionDropped(Exception):  # noqa: N818 - named for what happened
 
 class NoAnswer(Exception):  # noqa: N818 - named for what happened
     """Telegram did what was asked, and its answer never came."""
+
+
+class BrokenOff(NoAnswer):
+    """The connection broke in the middle of the answer."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__()
+        self.reply = reply
 
 
 @dataclass(slots=True)

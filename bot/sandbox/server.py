@@ -21,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bot.sandbox.faults import ConnectionDropped, NoAnswer
+from bot.sandbox.faults import BrokenOff, ConnectionDropped, NoAnswer
 from bot.sandbox.feed import Deliver
 from bot.sandbox.pageapi import DemoControl, PageApi
 from bot.sandbox.params import MAX_UPLOAD
@@ -227,6 +227,10 @@ class _BotApi:
         except ConnectionDropped:
             scope["state"]["transport"].abort()
             await _until_gone(receive)
+        except BrokenOff as broken:
+            await _send_half(send, broken.reply.status, broken.reply.body)
+            scope["state"]["transport"].close()  # once that half has gone
+            await _until_gone(receive)
         except NoAnswer:
             transport = scope["state"]["transport"]
             self._held.add(transport)
@@ -248,11 +252,22 @@ async def _until_gone(receive: Receive) -> None:
 
 
 async def _send(send: Send, status: int, body: Json) -> None:
+    content = await _begin(send, status, body)
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _send_half(send: Send, status: int, body: Json) -> None:
+    content = await _begin(send, status, body)
+    await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
+
+
+async def _begin(send: Send, status: int, body: Json) -> bytes:
+    """Send the head of an answer, and return its body."""
     content = _encode(body).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
     start: Message = {"type": "http.response.start", "status": status, "headers": headers}
     await send(start)
-    await send({"type": "http.response.body", "body": content})
+    return content
 
 
 async def _read(scope: Scope, receive: Receive) -> tuple[Json, dict[str, Upload]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from bot.clock import Clock
 from bot.sandbox import sending, settings
-from bot.sandbox.faults import ConnectionDropped, Fault, Faults, Limits, NoAnswer
+from bot.sandbox.faults import BrokenOff, ConnectionDropped, Fault, Faults, Limits, NoAnswer
 from bot.sandbox.params import Params
 from bot.sandbox.people import People, Tap
 from bot.sandbox.world import Call, Chat, Json, Refusal, Reply, Upload, User
@@ -76,6 +76,8 @@ class Telegram(People):
             raise ConnectionDropped
         if fault.kind == "timeout":
             raise NoAnswer
+        if fault.kind == "reset":
+            raise BrokenOff(reply)
         return reply
 
     async def _strike(self, fault: Fault, name: str, params: Json, files: dict[str, Upload]) -> Reply:
@@ -91,7 +93,7 @@ class Telegram(People):
             case "slow":
                 await asyncio.sleep(fault.seconds)
                 return await self._answer(name, params, files)
-            case "timeout":
+            case "timeout" | "reset":
                 return await self._answer(name, params, files)
 
     async def _answer(self, name: str, raw: Json, files: dict[str, Upload]) -> Reply:

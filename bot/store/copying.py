@@ -162,10 +162,10 @@ def _copy_all(old: Session, new: Session, target: URL, *, force: bool) -> dict[s
 def _copy_rows(old: Session, new: Session, table: Table) -> int:
     count = 0
     # by the key, in which SQLite's rows lie already: an index on it grows fastest in order
-    rows = old.execute(select(table).order_by(*table.primary_key), execution_options={"yield_per": BATCH})
-    for part in rows.mappings().partitions():
-        new.execute(insert(table), [_fitting(dict(row)) for row in part])
-        count += len(part)
+    with old.execute(select(table).order_by(*table.primary_key), execution_options={"yield_per": BATCH}) as rows:
+        for part in rows.mappings().partitions():
+            new.execute(insert(table), [_fitting(dict(row)) for row in part])
+            count += len(part)
     if table.autoincrement_column is not None:
         _count_on(new, table, _counter(old, table))
     return count

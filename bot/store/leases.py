@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import ColumnElement, String, bindparam, cast, delete, exists, func, literal, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
@@ -77,6 +77,13 @@ def is_sender(session: Session) -> bool:
 def is_in_lane(session: Session, chat_id: int) -> bool:
     """True while nobody took the chat's lane from the program of this session; always, where there is only one."""
     return _is_ours(session, f"{_LANE}{lane_of(chat_id)}")
+
+
+def holds_lane(chat_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return the same as a condition: that nobody took the lane of the chat in a column from the program `owner`."""
+    lane = (chat_id % LANES + LANES) % LANES  # a group's id is negative, and a database's remainder then is as well
+    name = literal(_LANE) + cast(lane, String)
+    return exists(select(Lease.name).where(Lease.name == name, Lease.owner == bindparam(OWNER)))
 
 
 def _is_ours(session: Session, name: str) -> bool:

@@ -273,6 +273,8 @@ class Draft(Base):
     practitioner: Mapped[str | None] = mapped_column(String(24))
     """Empty text where the patient does not mind."""
     day: Mapped[date | None]
+    earliest: Mapped[time | None]
+    """From when on a time suits, as the patient said."""
     starts_at: Mapped[datetime | None]
     with_practitioner: Mapped[str | None] = mapped_column(String(24))
     """Who is free at `starts_at`, where the patient does not mind."""

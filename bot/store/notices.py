@@ -6,7 +6,6 @@ A notice only saves time: whoever missed one finds the same in the tables a litt
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 from sqlalchemy import func, select
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
@@ -27,6 +26,8 @@ async def listen(url: URL, on_open: Callable[[], None], on_notice: Callable[[str
 
     Raises psycopg.Error where the database cannot be reached, or is gone.
     """
+    import psycopg  # noqa: PLC0415  a tenth of a second of each start, which SQLite need not wait for
+
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
     async with await psycopg.AsyncConnection.connect(address, autocommit=True, **KEEPALIVES) as connection:
         await connection.execute(f"LISTEN {CHANNEL}")

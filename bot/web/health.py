@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from bot.clinic import staffroom
 from bot.clock import Clock
 from bot.store import backlog
 from bot.store.backlog import Backlog, Oldest
@@ -64,8 +65,8 @@ class Health:
     async def report(self) -> dict[str, Any]:
         """Return how the program is: `ready`, and under `wrong` what is not well and why."""
         now = self._clock.now()
-        oldest = await self._oldest(now)
-        wrong = self._wrong(oldest, now)
+        oldest, closed = await self._look(now) or (None, None)
+        wrong = self._wrong(oldest, closed, now)
         self._counters.ready.set(not wrong)
         return {
             "ready": not wrong,
@@ -91,7 +92,7 @@ class Health:
             await asyncio.sleep(LOOK_SECONDS)
             self._counters.lagged(max(0.0, time.perf_counter() - began - LOOK_SECONDS))
 
-    def _wrong(self, oldest: Oldest | None, now: datetime) -> Mapping[str, str]:
+    def _wrong(self, oldest: Oldest | None, closed: datetime | None, now: datetime) -> Mapping[str, str]:
         pulse, wrong = self._counters, {}
         if pulse.database_trouble is not None:
             wrong["database"] = pulse.database_trouble
@@ -106,14 +107,22 @@ class Health:
             wrong["inbox"] = f"an update has waited for {_seconds(now, oldest.update)} seconds"
         if oldest and oldest.due and now - oldest.due > LATE:
             wrong["outbox"] = f"a message has been due for {_seconds(now, oldest.due)} seconds"
+        if closed is not None:
+            wrong["staff"] = (
+                f"the staff group has taken no messages for {_seconds(now, closed)} seconds: see that the bot is in it "
+                "and may write there"
+            )
         if (free := free_bytes(self._database)) is not None and free < LEAST_BYTES:
             wrong["disk"] = f"{free // 1024 // 1024} MB are free for the database: make room"
         return wrong
 
-    async def _oldest(self, now: datetime) -> Oldest | None:
+    async def _look(self, now: datetime) -> tuple[Oldest, datetime | None] | None:
+        """Return since when something waits, and since when staff get nothing; None where the database does not say."""
         with contextlib.suppress(Exception):  # what is wrong has been noted by the database itself
             async with asyncio.timeout(PATIENCE):
-                return await self._database.read(lambda session: backlog.oldest(session, now))
+                return await self._database.read(
+                    lambda session: (backlog.oldest(session, now), staffroom.closed_since(session))
+                )
         return None
 
     async def _count(self) -> Backlog | None:

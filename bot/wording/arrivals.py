@@ -243,5 +243,10 @@ def link_unknown(say: Speech, clinic: Clinic) -> str:
     ).format(phone=clinic.phone)
 
 
+def too_many_links(say: Speech, clinic: Clinic) -> str:
+    """Say once that no more links are tried for a while."""
+    return say._("Too many links were opened here. Please ask the clinic: {phone}.").format(phone=clinic.phone)
+
+
 def _short(text: str) -> str:
     return escape(text if len(text) <= NAME_SHOWN else text[: NAME_SHOWN - 1] + "…")

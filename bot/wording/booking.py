@@ -589,6 +589,12 @@ def earlier_ended(say: Speech) -> str:
     return say._("I shall not tell you about earlier times any more.")
 
 
+def book_this_button(say: Speech, treatment: str | None, day: date | None) -> str:
+    """Label the way to a booking of what somebody's words named."""
+    what = ", ".join(filter(None, (treatment, say.day(day) if day else None)))
+    return say._("🗓 Book: {what}").format(what=what)[:64]
+
+
 def sure(say: Speech, clinic: Clinic, shown: str) -> str:
     """Ask once more before a visit is cancelled, with the rule about notice."""
     rule = say._("A confirmed visit can be cancelled here until {hours} before it.").format(

@@ -419,7 +419,7 @@ def stop_choice(say: Speech, what: str) -> str:
     """Label what can be stopped."""
     labels = {
         "follow-up": say._("Care messages after a visit"),
-        "offers": say._("Proposals of a next session"),
+        "offers": say._("Offers of a next session"),
         "reminders": say._("Reminders before a visit"),
         "reminders-too": say._("Stop the reminders before a visit, too"),
         "all": say._("All of them"),

@@ -28,7 +28,7 @@ def switch(say: Speech, purpose: str, *, on: bool) -> str:
     names = {
         "reminders": say._("Reminders before a visit"),
         "follow-up": say._("Care messages after a visit"),
-        "offers": say._("Proposals of a next session"),
+        "offers": say._("Offers of a next session"),
     }
     return f"{'✅' if on else '⬜'} {names[purpose]}"
 

@@ -6,10 +6,12 @@ from html import escape as escape_html
 from typing import Any
 
 from babel.dates import format_datetime
+from babel.numbers import format_percent
 
 from bot.config import Clinic
 from bot.delivery.markup import escape
-from bot.wording import booking
+from bot.wording import booking, calls, records
+from bot.wording.deeds import deed
 from bot.wording.speech import Speech
 
 PURPOSES = ("visit", "follow-up", "offers")
@@ -82,6 +84,7 @@ def purpose(say: Speech, name: str) -> str:
         "visit": say._("use of your health answers for a visit"),
         "follow-up": say._("care messages after a visit"),
         "offers": say._("offers of a next session"),
+        "reminders": say._("reminders before a visit"),
     }[name]
 
 
@@ -257,7 +260,7 @@ def document(say: Speech, clinic: Clinic, content: Mapping[str, Any]) -> str:
         found = kept if name == "kept_for" else content[name]
         entries = found if isinstance(found, list) else [found]
         body.append(f"<h2>{escape_html(heading)}</h2>")
-        body += [_table(say, entry) for entry in entries] or [f"<p>{escape_html(say._('Nothing.'))}</p>"]
+        body += [_table(say, clinic, entry) for entry in entries] or [f"<p>{escape_html(say._('Nothing.'))}</p>"]
     return (
         f'<!doctype html>\n<html lang="{escape_html(say.language.replace("_", "-"))}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -297,31 +300,88 @@ def _headings(say: Speech) -> dict[str, str]:
     }
 
 
-def _table(say: Speech, entry: Mapping[str, Any]) -> str:
+def _table(say: Speech, clinic: Clinic, entry: Mapping[str, Any]) -> str:
     questions, labels = booking.questions(say), _labels(say)
+    if "action" in entry:
+        done = deed(say, entry["action"], entry["before"], entry["after"])
+        entry = {"at": entry["at"], "by": entry["by"], "action": done}
     rows = [
         f"<tr><th>{escape_html(questions.get(name) or labels.get(name) or name.replace('_', ' '))}</th>"
-        f"<td>{_cell(say, value)}</td></tr>"
+        f"<td>{_cell(say, clinic, name, value)}</td></tr>"
         for name, value in entry.items()
         if value not in (None, [], {}, "")
     ]
     return f"<table>{''.join(rows)}</table>"
 
 
-def _cell(say: Speech, value: Any) -> str:
+def _cell(say: Speech, clinic: Clinic, name: str, value: Any) -> str:  # noqa: PLR0911  one type, one line
     match value:
         case bool():
             return escape_html(say._("yes") if value else say._("no"))
         case dict():
-            return _table(say, value)
+            return _table(say, clinic, value)
         case list() if all(isinstance(one, dict) for one in value):
-            return "".join(_table(say, one) for one in value)
+            return "".join(_table(say, clinic, one) for one in value)
         case list():
             return escape_html(", ".join(map(str, value)))
         case str():
-            return escape_html(_at(say, value))
+            return escape_html(_read(say, clinic, name, value))
+        case float():
+            return escape_html(format_percent(value, locale=say.locale))
         case _:
             return escape_html(str(value))
+
+
+def _read(say: Speech, clinic: Clinic, name: str, value: str) -> str:  # noqa: PLR0911  one column, one line
+    """Return as people read it what a column of that name holds: names for ids, words for states."""
+    match name:
+        case "treatment":
+            return treatment.name if (treatment := clinic.treatment(value)) is not None else value
+        case "practitioner":
+            return practitioner.name if (practitioner := clinic.practitioner(value)) is not None else value
+        case "step":
+            return calls.step(say, value)
+        case "answer":
+            return records.answered(say, value)
+        case "purpose":
+            return purpose(say, value)
+        case "by" | "closed_by" | "ended_by":
+            return _who(say, value)
+        case "status" | "state":
+            return _state(say, value)
+        case _ if name in booking.questions(say):
+            return {"yes": say._("yes"), "no": say._("no"), "unsure": say._("not sure")}.get(value, value)
+        case _:
+            return _at(say, value)
+
+
+def _who(say: Speech, who: str) -> str:
+    return {
+        "you": say._("you"),
+        "patient": say._("you"),
+        "clinic": say._("the clinic"),
+        "staff": say._("the clinic"),
+        "program": say._("the program"),
+        "time": say._("the program"),
+    }.get(who, who)
+
+
+def _state(say: Speech, state: str) -> str:
+    return {
+        "requested": say._("waits for the clinic"),
+        "proposed": say._("another time is offered"),
+        "confirmed": say._("confirmed"),
+        "completed": say._("done"),
+        "no_show": say._("missed"),
+        "declined": say._("declined"),
+        "cancelled": say._("called off"),
+        "expired": say._("ended without a decision"),
+        "planned": say._("planned"),
+        "sent": say._("sent"),
+        "waiting": say._("waiting"),
+        "talking": say._("talking"),
+        "closed": say._("closed"),
+    }.get(state, state)
 
 
 def _at(say: Speech, text: str) -> str:
@@ -401,6 +461,14 @@ def _labels(say: Speech) -> dict[str, str]:
         "handled_by": say._("looked after by"),
         "closed_by": say._("ended by"),
         "buttons": say._("buttons"),
+        "anchor_at": say._("counted from"),
+        "valid_until": say._("not sent after"),
+        "ended_by": say._("ended by"),
+        "earliest": say._("suits from"),
+        "suggestions": say._("topics like it"),
+        "personal": say._("about you in person"),
+        "route": say._("how it was taken"),
+        "score": say._("how sure that was"),
         "what": say._("what"),
         "kept": say._("how long"),
     }
@@ -626,10 +694,13 @@ def audit_everything(say: Speech) -> str:
     return say._("everything")
 
 
-def audit_line(say: Speech, at: datetime, who: str, action: str, about: str, change: str) -> str:
+def audit_line(
+    say: Speech, at: datetime, who: str, action: str, about: str, before: str | None, after: str | None
+) -> str:
     """Show one entry."""
     when = format_datetime(at, "d MMM HH:mm", say.zone, say.locale)
-    return " · ".join(filter(None, (when, f"<b>{escape(who[:40])}</b>", escape(action), about, escape(change))))
+    done = escape(deed(say, action, before, after))
+    return " · ".join(filter(None, (when, f"<b>{escape(who[:40])}</b>", done, about)))
 
 
 def audit_patient(say: Speech) -> str:

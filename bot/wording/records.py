@@ -128,7 +128,7 @@ def said(
     if reason is not None:
         return f"⚠️ {at} · {_what(say, name, text)} · {code}: {_lost(say, reason)}"
     line = f"✓ {at} · {_what(say, name, text)} · {code}"
-    return f"{line} → <b>{_answer(say, answer)}</b>" if answer else line
+    return f"{line} → <b>{escape(answered(say, answer))}</b>" if answer else line
 
 
 def notes_head(say: Speech) -> str:
@@ -167,7 +167,8 @@ def _lost(say: Speech, state: str) -> str:
     }[state]
 
 
-def _answer(say: Speech, answer: str) -> str:
+def answered(say: Speech, answer: str) -> str:
+    """Say, without markup, what a patient's tap on a follow-up said."""
     return {
         "confirm": say._("confirmed"),
         "move": say._("wants another time"),
@@ -177,6 +178,9 @@ def _answer(say: Speech, answer: str) -> str:
         "late": say._("late"),
         "care": say._("read the care advice"),
         "problem": say._("a problem"),
+        "told": say._("a problem, and which"),
+        "other": say._("another problem"),
+        "nevermind": say._("no problem, tapped by mistake"),
         "call": say._("wants to call"),
         "settling": say._("settling"),
         "question": say._("has a question"),
@@ -189,7 +193,7 @@ def _answer(say: Speech, answer: str) -> str:
         "happy": say._("happy"),
         "unsure": say._("unsure"),
         "unhappy": say._("not happy"),
-    }.get(answer) or escape(answer)
+    }.get(answer, answer)
 
 
 # --- the buttons

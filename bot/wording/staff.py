@@ -15,9 +15,11 @@ def enquiry(say: Speech, name: str, question: str) -> str:
     return _quoting(head, question, say._("Reply to this message, and your answer goes to the patient."))
 
 
-def urgent(say: Speech, name: str, question: str) -> str:
+def urgent(say: Speech, name: str, question: str, phone: str | None) -> str:
     """Alert staff to a message that may be an emergency."""
     head = say._("🔴 <b>Possible emergency: {name}</b>").format(name=escape(name))
+    if phone is not None:
+        head = f"{head}\n☎ {escape(phone)}"
     told = say._("The patient was told to call. Please contact them now; a reply to this message reaches them.")
     return _quoting(head, question, told)
 
@@ -87,6 +89,11 @@ def close_button(say: Speech) -> str:
     return say._("Close without an answer")
 
 
+def settle_button(say: Speech) -> str:
+    """Label the end of a possible emergency that somebody has looked after."""
+    return say._("Settled, close it")
+
+
 def end_button(say: Speech) -> str:
     """Label the end of a conversation."""
     return say._("End the conversation")
@@ -106,6 +113,15 @@ def still_nobody(say: Speech, name: str) -> str:
     )
 
 
+def alarmed_enough(say: Speech, name: str) -> str:
+    """Tell staff that a patient sends more of a possible emergency than is passed on."""
+    sentence = say._(
+        "🔴 <b>{name} writes more than can be passed on here, and it may be an emergency.</b> What follows within the "
+        "next minutes is not shown. Please call them now."
+    )
+    return sentence.format(name=escape(name))
+
+
 def waiting(say: Speech, name: str, since: str) -> str:
     """Remind staff of a question."""
     return say._("{name} has been waiting for an answer since {since}.").format(name=escape(name), since=since)
@@ -121,6 +137,14 @@ def ended(say: Speech, name: str, *, by_time: bool) -> str:
 def too_long(say: Speech, most: int) -> str:
     """Explain why a reply was not passed on."""
     return say._("This answer is too long for one message. Please keep it under {most} characters.").format(most=most)
+
+
+def unknown_copy(say: Speech) -> str:
+    """Say that a reply went to nobody."""
+    return say._(
+        "⚠️ This went to nobody: I do not know any more what the message was about to which you replied. Please reply "
+        "to the newest copy of the card."
+    )
 
 
 def unreachable(say: Speech, name: str, phone: str | None) -> str:

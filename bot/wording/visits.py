@@ -138,7 +138,7 @@ def confirm_button(say: Speech) -> str:
 
 def confirm_anyway_button(say: Speech) -> str:
     """Label staff's yes to a request that needed a review."""
-    return say._("Confirm anyway")
+    return say._("Yes, confirm")
 
 
 def other_anyway_button(say: Speech) -> str:
@@ -398,12 +398,17 @@ def mention(name: str, user_id: int) -> str:
 # --- what the patient is told
 
 
-def confirmed(say: Speech, clinic: Clinic, visit: Plain, address: str) -> str:
-    """Tell the patient that the time is settled."""
+def confirmed(say: Speech, clinic: Clinic, visit: Plain, address: str, *, near: bool) -> str:
+    """Tell the patient that the time is settled; one that is `near` can be changed by telephone only."""
     parts = [say._("✅ <b>Your visit is confirmed.</b>"), _what(say, visit)]
     if address:
         parts.append(address)
-    parts.append(_rules(say, clinic, visit))
+    if near:
+        parts.append(
+            say._("To move or cancel it, please call {phone}. /bookings shows it.").format(phone=clinic.phone)
+        )
+    else:
+        parts.append(_rules(say, clinic, visit))
     return "\n\n".join(parts)
 
 

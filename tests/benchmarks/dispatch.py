@@ -1,14 +1,13 @@
 """How fast the dispatcher empties an outbox, its limits opened wide: in waves, or one row to a commit.
 
-`python -m tests.benchmarks.dispatch URL COUNT WAVE FIRST_CHAT CHATS` owes COUNT messages to CHATS chats, in a database
-of its own in the current folder, sends them to the Bot API server at URL, WAVE to a commit, and prints as JSON how many
-seconds that took, and how many of this process's CPU.
+`python -m tests.benchmarks.dispatch URL DATABASE COUNT WAVE FIRST_CHAT CHATS` owes COUNT messages to CHATS chats in
+DATABASE, sends them to the Bot API server at URL, WAVE to a commit, and prints as JSON how many seconds that took, and
+how many of this process's CPU.
 """
 
 import asyncio
 import json
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
 
@@ -51,15 +50,14 @@ async def dispatch(url: str, database: Database, count: int, chats: range) -> di
     return took
 
 
-def main(url: str, count: int, wave: int, first_chat: int, chats: int) -> None:
+def main(url: str, database_url: str, count: int, wave: int, first_chat: int, chats: int) -> None:
     """Send, and print what it took."""
     outbox.WAVE = wave
-    with tempfile.TemporaryDirectory(dir=".") as folder:
-        database = Database(parse_url(f"sqlite:///{folder}/dispatch.db"))
-        database.migrate()
-        print(json.dumps(asyncio.run(dispatch(url, database, count, range(first_chat, first_chat + chats)))))
-        database.close()
+    database = Database(parse_url(database_url))
+    database.migrate()
+    print(json.dumps(asyncio.run(dispatch(url, database, count, range(first_chat, first_chat + chats)))))
+    database.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

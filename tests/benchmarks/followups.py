@@ -1,6 +1,6 @@
 """What follow-ups cost while many more are planned for later: looking what is due, and a round until it is sent.
 
-`python -m tests.benchmarks.followups fill FILE ROWS` makes a database with so many future steps of other patients.
+`python -m tests.benchmarks.followups fill DATABASE ROWS` fills it with so many future steps of other patients.
 `python -m tests.benchmarks.followups URL FEW MANY TURNS FIRST_CHAT CHATS` lets steps of CHATS patients come due in the
 databases FEW and MANY, turn about, has the application send them to the Bot API server at URL, its limits opened wide,
 and prints as JSON what each turn took.
@@ -48,32 +48,51 @@ DUE = (("before-1-day",), ("check-1-day", "check-3-days"), ("check-3-days",), ("
 """What is due to a patient; they take turns."""
 KINDS = {"before-1-day": "visit", "next-session": "offer"}
 
-FILL = (
-    """INSERT INTO patients (chat_id, first_name, language, started_at)
-       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :patients)
-       SELECT 10000000000 + i, 'Patient', 'en', :now FROM n""",
-    """INSERT INTO visits (code, version, status, chat_id, name, phone, treatment, practitioner, starts_at, ends_at,
-                           screening, flagged, created_at, requested_at, reminders)
-       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :patients)
-       SELECT 'F' || i, 1, 'confirmed', 10000000000 + i, 'Patient', '+442079460000', 'face', 'hart',
-              datetime(:now, '+4 days') || '.000000', datetime(:now, '+4 days', '+45 minutes') || '.000000',
-              '{}', 0, :now, :now, 0 FROM n""",
-    """INSERT INTO consents (chat_id, purpose, given, version, at)
-       SELECT chat_id, purpose, 1, '1', :now FROM patients, (SELECT 'follow-up' AS purpose UNION SELECT 'offers')""",
-    """INSERT INTO follow_ups (key, visit_id, chat_id, step, kind, anchor_at, planned_for, due_at, valid_until, state)
-       WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :each - 1)
-       SELECT 'visit:' || id || ':' || i, id, chat_id, 'step-' || i, 'care', starts_at, due, due,
-              datetime(due, '+3 days') || '.000000', 'planned'
-       FROM (SELECT id, chat_id, starts_at, i, datetime(:now, '+' || (1 + (id * 31 + i * 97) % 129600) || ' minutes')
-                    || '.000000' AS due FROM visits, n)""",
-)
+_SERIES = "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})"
+_INSTANTS = {
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%S.000000', {at}, '+' || ({minutes}) || ' minutes')",
+    "postgresql": "CAST({at} AS timestamptz) + ({minutes}) * interval '1 minute'",
+}
+"""So many minutes after an instant, in the words of each database."""
+
+
+def statements(dialect: str, patients: int) -> list[str]:
+    """Return what fills the tables."""
+
+    def instant(minutes: object, at: str = f"'{NOON:%Y-%m-%d %H:%M:%S+00:00}'") -> str:
+        return _INSTANTS[dialect].format(at=at, minutes=minutes)
+
+    people = _SERIES.format(first=1, last=patients)
+    steps = _SERIES.format(first=0, last=STEPS_EACH - 1)
+    days, now = 24 * 60, instant(0)
+    # no text of these comes from outside
+    return [
+        f"""INSERT INTO patients (chat_id, first_name, language, started_at)
+            {people} SELECT 10000000000 + i, 'Patient', 'en', {now} FROM n""",  # noqa: S608  see above
+        f"""INSERT INTO visits
+                (code, version, status, chat_id, name, phone, treatment, practitioner, starts_at, ends_at,
+                 screening, flagged, created_at, requested_at, reminders)
+            {people} SELECT 'F' || i, 1, 'confirmed', 10000000000 + i, 'Patient', '+442079460000', 'face', 'hart',
+                            {instant(4 * days)}, {instant(4 * days + 45)},
+                            '{{}}', false, {now}, {now}, 0 FROM n""",  # noqa: S608  see above
+        f"""INSERT INTO consents (chat_id, purpose, given, version, at)
+            SELECT chat_id, purpose, true, '1', {now}
+            FROM patients, (SELECT 'follow-up' AS purpose UNION SELECT 'offers') AS purposes""",  # noqa: S608  see above
+        f"""INSERT INTO follow_ups
+                (key, visit_id, chat_id, step, kind, anchor_at, planned_for, due_at, valid_until, state)
+            {steps} SELECT 'visit:' || id || ':' || i, id, chat_id, 'step-' || i, 'care', starts_at, due, due,
+                           {instant(3 * days, "due")}, 'planned'
+            FROM (SELECT id, chat_id, starts_at, i, {instant("1 + (id * 31 + i * 97) % 129600")} AS due
+                  FROM visits, n) AS planned""",  # noqa: S608  see above
+        *(["ANALYZE"] if dialect == "postgresql" else []),  # the server would do it by itself, a minute later
+    ]
 
 
 class Watched(Database):
     """A database that notes for how many seconds a round had the writer."""
 
-    def __init__(self, file: str) -> None:
-        super().__init__(parse_url(f"sqlite:///{file}"))
+    def __init__(self, url: str) -> None:
+        super().__init__(parse_url(url))
         self.held: list[float] = []
 
     def _write(self, work: Callable[[Session], T]) -> tuple[T, bool]:
@@ -100,14 +119,13 @@ class Turn:
     """Seconds to look what is due where nothing is."""
 
 
-def fill(file: str, rows: int) -> None:
-    """Make a database in which so many steps of other patients are planned for later."""
-    database = Database(parse_url(f"sqlite:///{file}"))
+def fill(url: str, rows: int) -> None:
+    """Fill a database with so many steps of other patients that are planned for later."""
+    database = Database(parse_url(url))
     database.migrate()
-    values = {"patients": rows // STEPS_EACH, "each": STEPS_EACH, "now": f"{NOON:%Y-%m-%d %H:%M:%S}.000000"}
     with database._writer.begin() as connection:
-        for statement in FILL:
-            connection.execute(text(statement), values)
+        for statement in statements(connection.dialect.name, rows // STEPS_EACH):
+            connection.execute(text(statement.replace(":", "\\:")))
     database.close()
 
 
@@ -144,18 +162,20 @@ def come_due(session: Session, chats: range, turn: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def application(file: str, url: str) -> AsyncIterator[tuple[App, Watched]]:
+async def application(database_url: str, url: str) -> AsyncIterator[tuple[App, Watched]]:
     """Yield the application on a database; nobody writes to it, and it sends what it owes."""
-    database = Watched(file)
+    database = Watched(database_url)
     settings = Settings(token=SecretStr(TOKEN), api_url=url)
     transport = HttpTransport(url, TOKEN)
     app = App(settings, load_clinic(None), database, MovableClock(NOON), transport, limiter=Limiter(WIDE))
+    await app._replica.open()
     sending = asyncio.create_task(app.dispatcher.run())
     try:
         yield app, database
     finally:
         app.dispatcher.stop()
         await sending
+        await app._replica.close()
         await app.wire.close()
         database.close()
 
@@ -211,15 +231,15 @@ def looking(session: Session, app: App) -> float:
     return (time.perf_counter() - began) / LOOKS
 
 
-async def measure(url: str, files: dict[str, str], turns: int, chats: range) -> dict[str, list[Turn]]:
+async def measure(url: str, databases: dict[str, str], turns: int, chats: range) -> dict[str, list[Turn]]:
     """Return the turns by database; the first, in which everything is loaded, does not count."""
-    found: dict[str, list[Turn]] = {name: [] for name in files}
+    found: dict[str, list[Turn]] = {name: [] for name in databases}
     async with contextlib.AsyncExitStack() as stack:
-        running = {name: await stack.enter_async_context(application(file, url)) for name, file in files.items()}
+        running = {name: await stack.enter_async_context(application(one, url)) for name, one in databases.items()}
         for _, database in running.values():
             await database.transaction(lambda session: join(session, chats))
         for turn in range(turns + 1):
-            for name in sorted(files, reverse=bool(turn % 2)):
+            for name in sorted(databases, reverse=bool(turn % 2)):
                 took = await take_turn(*running[name], chats, turn)
                 if took.messages != len(chats):
                     raise SystemExit(f"{took.messages} of {len(chats)} messages were sent")

@@ -25,8 +25,12 @@ PATIENCE = 90.0
 SETTLE = 0.6
 """Seconds after the last answer in which a bot may still write down what it did; that CPU is counted."""
 
-MESOBOT = ("-m", "bot", "run")
-ECHO = ("-m", "tests.benchmarks.echo_ptb", "{url}", TOKEN)
+ROOT = Path(__file__).parents[2]
+MESOBOT = (sys.executable, "-m", "bot", "run")
+ECHO = (sys.executable, "-m", "tests.benchmarks.echo_ptb", "{url}", TOKEN)
+AIOGRAM_PYTHON = Path(sys.prefix) / "bench" / "bin" / "python"
+"""Python with aiogram in it, which wants another pydantic than this program's: `make bench` makes it."""
+AIOGRAM = (str(AIOGRAM_PYTHON), "-m", "tests.benchmarks.echo_aiogram", "{url}", TOKEN)
 
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -84,6 +88,8 @@ class Round:
     """Seconds of the bot's process."""
     standin: float
     """Seconds of the stand-in's."""
+    server: float
+    """Seconds of the database server's; 0 for SQLite, which is in the bot's process."""
 
     def __add__(self, other: "Round") -> "Round":
         return Round(
@@ -91,6 +97,7 @@ class Round:
             self.seconds + other.seconds,
             self.cpu + other.cpu,
             self.standin + other.standin,
+            self.server + other.server,
         )
 
     @property
@@ -103,16 +110,29 @@ class Round:
         """Milliseconds of the bot's CPU for each update."""
         return 1000 * self.cpu / self.updates
 
+    @property
+    def whole_ms(self) -> float:
+        """Milliseconds of CPU for each update, the database server's included."""
+        return 1000 * (self.cpu + self.server) / self.updates
+
 
 class Rig:
-    """One bot in its own process, its own stand-in, and people who write to it."""
+    """One bot, in one process or in several, its own stand-in, and people who write to it."""
 
-    def __init__(self, standin: Standin, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, standin: Standin, processes: Sequence[asyncio.subprocess.Process], server: int = 0) -> None:
         self.standin = standin
-        self.process = process
+        self.processes = processes
+        self._server = server
         self.people: list[User] = list(standin.users.values())
         self._away: set[int] = set()
         """Who looks at a category and not at the menu."""
+
+    def split(self) -> "Rig":
+        """Return the same bot with the second half of the people; this one keeps the first."""
+        other = Rig(self.standin, self.processes, self._server)
+        half = len(self.people) // 2
+        self.people, other.people = self.people[:half], self.people[half:]
+        return other
 
     async def questions(self, count: int, texts: Sequence[str]) -> Round:
         """Let people ask `count` questions, in turn, all at once; each gets one message back."""
@@ -174,12 +194,20 @@ class Rig:
         goals = {method: self.standin.done[method] + count for method in methods}
         for number in range(count):
             await act(number, self.people[number % len(self.people)])
-        cpu, own, began = cpu_of(self.process.pid), time.process_time(), time.perf_counter()
+        cpu, server, own, began = self.cpu(), self.server_cpu(), time.process_time(), time.perf_counter()
         for method, goal in goals.items():
             await self.standin.until(method, goal)
         seconds, standin = time.perf_counter() - began, time.process_time() - own
         await asyncio.sleep(SETTLE)
-        return Round(count, seconds, cpu_of(self.process.pid) - cpu, standin)
+        return Round(count, seconds, self.cpu() - cpu, standin, self.server_cpu() - server)
+
+    def cpu(self) -> float:
+        """Return the seconds of CPU that the bot's processes have used."""
+        return sum(cpu_of(process.pid) for process in self.processes)
+
+    def server_cpu(self) -> float:
+        """Return those of the database server, with all its processes, also those that ended."""
+        return family_cpu_of(self._server) if self._server else 0.0
 
 
 @contextlib.asynccontextmanager
@@ -195,29 +223,43 @@ async def serving(chats: int) -> AsyncIterator[tuple[Standin, str]]:
 
 
 @contextlib.asynccontextmanager
-async def bot(command: Sequence[str], folder: Path, chats: int = 1) -> AsyncIterator[Rig]:
-    """Run a bot, in `folder`, until the context ends; "{url}" in `command` becomes the stand-in's address."""
-    async with serving(chats) as (standin, url):
-        with (folder / "stderr").open("wb") as complaints:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *(part.format(url=url) for part in command),
-                cwd=folder,
-                env=_environment(url) | {"MESOBOT_STAFF_CHAT": str(min(standin.chats))},
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=complaints,
-            )
+async def child(
+    command: Sequence[str], folder: Path, standin: Standin, url: str, settings: Mapping[str, str]
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run one process of a bot, in `folder`, until the context ends."""
+    with (folder / "stderr").open("wb") as complaints:
+        process = await asyncio.create_subprocess_exec(
+            *(part.format(url=url) for part in command),
+            cwd=folder,
+            env=_environment(url) | {"MESOBOT_STAFF_CHAT": str(min(standin.chats)), **settings},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=complaints,
+        )
+    try:
+        yield process
+    finally:
+        await _end(process)
+
+
+@contextlib.asynccontextmanager
+async def bot(
+    command: Sequence[str],
+    folder: Path,
+    chats: int = 1,
+    settings: Mapping[str, str] | None = None,
+    server: int = 0,
+) -> AsyncIterator[Rig]:
+    """Run a bot, in `folder`, until the context ends; "{url}" in `command` becomes the stand-in's address, `server` is
+    the process of its database."""
+    async with serving(chats) as (standin, url), child(command, folder, standin, url, settings or {}) as process:
         standin.process = process.pid
-        try:
-            polled, gone = asyncio.create_task(standin.polled.wait()), asyncio.create_task(process.wait())
-            await asyncio.wait((polled, gone), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-            polled.cancel()
-            gone.cancel()
-            if not standin.polled.is_set():
-                raise BenchmarkError(f"{command} did not start: {(folder / 'stderr').read_text()[-2000:]}")
-            yield Rig(standin, process)
-        finally:
-            await _end(process)
+        polled, gone = asyncio.create_task(standin.polled.wait()), asyncio.create_task(process.wait())
+        await asyncio.wait((polled, gone), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        polled.cancel()
+        gone.cancel()
+        if not standin.polled.is_set():
+            raise BenchmarkError(f"{command} did not start: {(folder / 'stderr').read_text()[-2000:]}")
+        yield Rig(standin, [process], server)
 
 
 async def output(command: Sequence[str], folder: Path) -> str:
@@ -260,13 +302,25 @@ def _environment(url: str) -> dict[str, str]:
         if not name.startswith("MESOBOT_") and name != "PYTHONDONTWRITEBYTECODE"
     }
     settings = {"MESOBOT_TOKEN": TOKEN, "MESOBOT_API_URL": url, "MESOBOT_SEND_RATE": "1000"}
-    return {**inherited, **settings, "MESOBOT_LOG_LEVEL": "WARNING", "PYTHONPATH": str(Path(__file__).parents[2])}
+    return {**inherited, **settings, "MESOBOT_LOG_LEVEL": "WARNING", "PYTHONPATH": str(ROOT)}
 
 
 def cpu_of(process: int) -> float:
     """Return the seconds of CPU that a process has used (from Linux's /proc)."""
-    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
+    user, system = _stat(process)[11:13]
+    return (user + system) / _TICK
+
+
+def family_cpu_of(process: int) -> float:
+    """Return those that a process, its children, and its children that ended have used."""
+    family = [process, *map(int, Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split())]
+    ended = sum(_stat(process)[13:15]) / _TICK
+    return ended + sum(cpu_of(one) for one in family)
+
+
+def _stat(process: int) -> list[int]:
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return [int(field) if field.lstrip("-").isdigit() else 0 for field in fields]
 
 
 def memory_of(process: int, *, peak: bool = False) -> float:

@@ -726,17 +726,50 @@ async def test_a_visit_is_cancelled_with_notice(story: Story) -> None:
     assert (str(whole["METHOD"]), str(event["STATUS"])) == ("CANCEL", "CANCELLED")
 
 
+async def test_the_part_of_the_day_that_was_named_is_shown_first(story: Story) -> None:
+    anna = story.anna
+    await story.say(anna, "could I come for my face on Friday afternoon?")
+    await choose(story, anna, "Elif Ozan, Nurse prescriber")
+    times = [label for row in buttons(story, anna) for label in row]
+    assert (times[0], "• Afternoon •" in times) == ("12:00", True)
+    await choose(story, anna, "Morning")
+    assert buttons(story, anna)[0][0] == "09:00"
+    await story.say(anna, "after 4")
+    times = [label for row in buttons(story, anna) for label in row]
+    assert (text(story, anna).endswith("Which time on Friday, 27 November?"), times[0]) == (True, "12:00")
+    await story.say(anna, "rather in the evening, on Wednesday")
+    assert "17:00" in buttons(story, anna)[0]
+
+
+async def test_words_that_may_be_a_booking_are_offered_as_one(story: Story) -> None:
+    anna = story.anna
+    (told,) = await story.say(anna, "hands thursday")
+    assert told.startswith("I am not sure that I understood you.")
+    assert buttons(story, anna)[0] == ["🗓 Book: Hands, Thursday, 26 November"]
+    await choose(story, anna, "🗓 Book: Hands, Thursday, 26 November")
+    assert text(story, anna).startswith("🗓 Book a visit\nHands · Thursday, 26 November")
+    await choose(story, anna, "✖ Stop")
+    await story.say(anna, "thursday")
+    await choose(story, anna, "🗓 Book: Thursday, 26 November")
+    assert text(story, anna).startswith("🗓 Book a visit\nThursday, 26 November")
+
+
 async def test_within_the_notice_the_telephone_is_named(story: Story) -> None:
     anna = story.anna
     await confirmed(story, anna)
-    await story.pass_time(timedelta(days=3, hours=1))  # 22.5 hours before
-    await story.say(anna, "/bookings")
-    await choose(story, anna, "Friday, 27 November, 10:00 · Face", "Move")
+    await story.pass_time(timedelta(days=2))
+    for last in ((), ("Cancel",)):
+        await story.say(anna, "/bookings")
+        await choose(story, anna, "Friday, 27 November, 10:00 · Face", *last)
+    await story.pass_time(timedelta(days=1, hours=1))  # 22.5 hours before
     late = "Your visit is less than 24 hours away, so I cannot move or cancel it here. Please call +44 20 7946 0958."
-    assert text(story, anna) == late
-    await choose(story, anna, "Cancel", "Yes, cancel it")
+    await choose(story, anna, "Yes, cancel it", "Move")
     shown = [str(one.get("text")) for one in story.telegram.history(anna.id)]
     assert shown.count(late) == 2
+    await story.say(anna, "/bookings")
+    await choose(story, anna, "Friday, 27 November, 10:00 · Face")
+    assert text(story, anna).endswith(f"✅ Confirmed · code {(await of(story, anna))[0].code}\n\n{late}")
+    assert labels(story.shown(anna.id)) == [["Add to calendar"], ["« My visits"]]
     assert (await of(story, anna))[0].status == "confirmed"
 
 

@@ -347,22 +347,6 @@ async def test_a_setting_that_names_another_group_is_heeded(story: Story) -> Non
 # floods, stops, a database that fails
 
 
-async def test_a_flood_of_one_person_does_not_keep_another_waiting(story: Story) -> None:
-    for number in range(300):
-        await story.telegram.send_text(story.anna.id, f"flood {number}")
-    await story.telegram.send_text(story.tom.id, "hair")
-    await story.settle()
-    order = [call.params["chat_id"] for call in calls(story, "sendMessage")]
-    assert order.count(story.anna.id) == 300
-    assert order.index(story.tom.id) < 150
-    assert story.app is not None
-    asked = await story.app.database.read(
-        lambda session: list(session.scalars(select(Question.text).order_by(Question.id)))
-    )
-    assert [text for text in asked if text != "hair"] == [f"flood {number}" for number in range(300)]
-    assert asked.index("hair") < 150
-
-
 TOPICS = ("hair", "makeup", "safety", "history", "pain", "price")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -10,6 +11,7 @@ from sqlalchemy import func, select
 from bot.clinic import upkeep
 from bot.config import Clinic
 from bot.store.models import Audit, Incoming, Outgoing, Patient, Question
+from faq.content import packaged
 from faq.reader import Reader
 from tests.story import Story, labels
 
@@ -52,6 +54,24 @@ async def test_a_patient_starts_browses_and_comes_back(story: Story) -> None:
     await story.tap(story.anna, "« All topics")
     assert labels(story.shown(story.anna.id)) == menu
     assert len(story.telegram.history(story.anna.id)) == 2  # one page that edits itself
+
+
+async def test_two_answers_too_long_for_one_message_come_in_two(
+    clinic: Clinic, reader: Reader, database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "en").mkdir()
+    for topic in ("price", "hours"):
+        text = (packaged() / "en" / f"{topic}.md").read_text(encoding="utf-8")
+        (tmp_path / "en" / f"{topic}.md").write_text(f"{text.rstrip()}\n\n{'Much more. ' * 250}\n", encoding="utf-8")
+    wordy = clinic.model_copy(update={"content": clinic.content.model_copy(update={"folder": tmp_path})})
+    story = Story(wordy, reader, database_url)
+    await story.open()
+    first, second = await story.say(story.anna, "how much is it and are you open tomorrow?")
+    assert first.startswith("What does it cost?")
+    assert second.startswith("When are you open?")
+    first_shown, shown = story.telegram.history(story.anna.id)[-2:]
+    assert (labels(first_shown), labels(shown)[-1]) == ([], ["Ask the clinic", "« All topics"])
+    await story.close()
 
 
 async def test_every_page_of_the_menu_can_be_opened(story: Story) -> None:

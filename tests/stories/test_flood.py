@@ -9,12 +9,16 @@ import pytest_asyncio
 from sqlalchemy import func, select
 
 from bot.clinic.enquiries import MOST_AN_HOUR, MOST_CALLS
+from bot.clinic.visits import MOST_AN_HOUR as MOST_REQUESTS
 from bot.config import Clinic
 from bot.store.models import Enquiry, Question
 from tests.quick import URGENT, FixedReader, without_waits
-from tests.story import Story
+from tests.stories.test_followups import booked, done, tapped, until
+from tests.stories.test_staff_booking import request
+from tests.story import Story, labels
 
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+SEND = "✅ Send to the clinic"
 TOO_MUCH = "That is more than I can take in at once"
 EMERGENCY = "This could be an emergency."
 TALKED = 30
@@ -83,6 +87,76 @@ async def test_each_emergency_gets_its_text_and_staff_all_its_words_without_a_ca
     assert story.since(story.group.id, 0)[-1].startswith("🔴")  # staff have come, so this is news
 
 
+def rung(story: Story, seen: int) -> list[str]:
+    """Return the calls to staff since then."""
+    return [text for text in story.since(story.group.id, seen) if text.startswith("🔴 Nobody is looking after")]
+
+
+async def unheard(story: Story) -> None:
+    """Let Anna write of emergencies until staff are called no more, though nobody has come."""
+    for number in range(MOST_CALLS):
+        await story.say(story.anna, f"{URGENT} {number}")
+    for _ in range(25):
+        await story.pass_time(3 * MINUTE)
+    seen = story._last(story.group.id)
+    await story.pass_time(10 * MINUTE)
+    assert rung(story, seen) == []
+
+
+async def test_a_new_emergency_calls_staff_though_they_came_to_none_before(story: Story) -> None:
+    await unheard(story)
+    seen, told = story._last(story.group.id), story._last(story.anna.id)
+    (answer,) = await story.say(story.anna, f"now I cannot see, {URGENT}")
+    assert answer.startswith(EMERGENCY)
+    await story.pass_time(timedelta(seconds=5))
+    assert f"Anna Nowak: now I cannot see, {URGENT}" in story.since(story.group.id, seen)
+    assert len(rung(story, seen)) == 1
+    for _ in range(3):
+        await story.pass_time(3 * MINUTE)
+    assert len(rung(story, seen)) == 4
+    assert len(story.since(story.anna.id, told)) == 2  # after the answer, once, that nobody has seen it
+
+
+async def test_who_writes_on_and_on_has_staff_called_once_a_minute(story: Story) -> None:
+    await unheard(story)
+    seen = story._last(story.group.id)
+    for number in range(20):
+        await story.say(story.anna, f"{URGENT} more {number}")
+        await story.pass_time(timedelta(seconds=30))
+    assert len(rung(story, seen)) == 10
+    assert f"Anna Nowak: {URGENT} more 19" in story.since(story.group.id, seen)
+
+
+async def test_more_words_than_staff_can_read_are_a_call_to_telephone(story: Story) -> None:
+    for number in range(MOST_CALLS + 80):
+        await story.say(story.anna, f"{URGENT} {number}")
+    said = story.since(story.group.id, 0)[MOST_CALLS:]
+    assert said[:-1] == [f"Anna Nowak: {URGENT} {number}" for number in range(MOST_CALLS, MOST_CALLS + 60)]
+    assert said[-1].startswith("🔴 Anna Nowak writes more than can be passed on here")
+    seen = story._last(story.group.id)
+    await story.pass_time(MINUTE)
+    assert len(rung(story, seen)) == 1
+    await story.say(story.tom, URGENT)
+    assert story.shown(story.group.id)["text"].startswith("🔴 Possible emergency: Tom")
+    await story.pass_time(5 * MINUTE)
+    await story.say(story.anna, f"{URGENT} still")
+    assert f"Anna Nowak: {URGENT} still" in story.since(story.group.id, seen)
+
+
+async def test_a_tapped_sign_is_heard_after_many_emergencies(story: Story) -> None:
+    card = await booked(story)
+    await done(story, card)
+    await until(story, card.ends_at + DAY)
+    await unheard(story)
+    await tapped(story, "Something looks wrong")
+    seen = story._last(story.group.id)
+    (text,) = await tapped(story, "Skin white, grey, blue or marbled")
+    assert text.startswith(EMERGENCY)
+    await story.pass_time(timedelta(seconds=5))
+    assert "Anna Nowak: Skin white, grey, blue or marbled" in story.since(story.group.id, seen)
+    assert len(rung(story, seen)) == 1
+
+
 async def test_others_are_answered_before_the_flooder(story: Story) -> None:
     people = [story.telegram.add_user(f"P{number}") for number in range(20)]
     order: list[int] = []
@@ -143,6 +217,39 @@ async def test_questions_passed_on_are_bounded_and_open_again_after_an_hour(stor
     await story.say(story.anna, "And now?")
     await story.tap(story.anna, "Ask the clinic")
     assert "And now?" in story.shown(story.group.id)["text"]
+
+
+async def test_requests_and_moves_are_bounded_and_can_be_sent_after_an_hour(story: Story) -> None:
+    await request(story)
+
+    async def ask_for(time: str) -> str:
+        await story.say(story.anna, "/bookings")
+        label = next(one for row in labels(story.shown(story.anna.id)) for one in row if one.endswith("· Face"))
+        for tapped_label in (label, "Move", "27", time, SEND):
+            await story.tap(story.anna, tapped_label)
+        return str(story.shown(story.anna.id)["text"])
+
+    for number in range(1, MOST_REQUESTS):
+        assert "your request is with the clinic" in (await ask_for(("10:00", "11:00")[number % 2])).lower(), number
+    cards = len(story.telegram.history(story.group.id))
+    assert (await ask_for("10:15")).startswith("You have sent the clinic very many requests within the hour")
+    assert len(story.telegram.history(story.group.id)) == cards
+    await story.pass_time(61 * MINUTE)
+    await story.say(story.anna, "/book")
+    seen = story._last(story.group.id)
+    await story.tap(story.anna, SEND)
+    assert "10:15" in story.since(story.group.id, seen)[-1]
+
+
+async def test_links_cannot_be_tried_for_ever(story: Story) -> None:
+    said = [await story.start(story.tom, f"v_{number:032}") for number in range(30)]
+    assert [len(one) for one in said] == [1] * 21 + [0] * 9
+    assert said[19][0].startswith("I do not know this link")
+    assert said[20] == ["Too many links were opened here. Please ask the clinic: +44 20 7946 0958."]
+    assert len(await story.start(story.tom)) == 1  # whatever else is there goes on
+    assert (await story.start(story.anna, "v_x"))[0].startswith("I do not know this link")
+    await story.pass_time(61 * MINUTE)
+    assert len(await story.start(story.tom, "v_x")) == 1
 
 
 async def test_codes_cannot_be_tried_for_ever(

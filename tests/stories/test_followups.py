@@ -339,11 +339,13 @@ async def test_a_tapped_sign_is_a_red_flag_and_freezes_the_programme_until_staff
     assert text.startswith("This could be an emergency. Call 999 now.")
     assert buttons(story) == []
     (alert, *_) = in_group(story, seen)
-    assert "Skin white, grey, blue or marbled" in alert
+    assert "\n☎ +44 20 7946 0018\nSkin white, grey, blue or marbled" in alert
     await story.tap(story.maya, "I am on it", chat=story.group)
     assert (await rows(story))["check-3-days"] == ("frozen", None)
     assert await until(story, card.ends_at + 4 * DAY) == []
-    await story.tap(story.maya, "Close without an answer", chat=story.group)
+    told = story.shown(story.anna.id)["message_id"]
+    await story.tap(story.maya, "Settled, close it", chat=story.group)
+    assert story.since(story.anna.id, told) == []  # nothing has ended that the patient knows of
     assert (await rows(story))["check-3-days"] == ("planned", None)
     ((_, late),) = await until(story, card.ends_at + 4 * DAY + 6 * HOUR)
     assert late.removeprefix(NOTE).startswith("Three days on")
@@ -395,7 +397,7 @@ async def test_a_typed_red_flag_freezes_as_well_and_the_patients_end_does_not_th
     await story.say(story.maya, "We are looking into it", chat=story.group, reply_to=alert)
     await story.tap(story.anna, "End the conversation")
     assert (await rows(story))["check-3-days"] == ("frozen", None)
-    await story.tap(story.maya, "Close without an answer", chat=story.group)
+    await story.tap(story.maya, "Settled, close it", chat=story.group)
     assert (await rows(story))["check-3-days"] == ("planned", None)
 
 
@@ -406,9 +408,9 @@ async def test_two_problems_are_both_closed_before_it_goes_on(story: Story) -> N
     for _ in range(2):
         await story.say(story.anna, URGENT)
         await story.tap(story.maya, "I am on it", chat=story.group)
-    await story.tap(story.maya, "Close without an answer", chat=story.group)
+    await story.tap(story.maya, "Settled, close it", chat=story.group)
     assert (await rows(story))["check-3-days"] == ("frozen", None)
-    await story.tap(story.maya, "Close without an answer", chat=story.group)
+    await story.tap(story.maya, "Settled, close it", chat=story.group)
     assert (await rows(story))["check-3-days"] == ("planned", None)
 
 
@@ -490,7 +492,7 @@ async def test_stop_on_a_message_asks_which_and_has_a_way_back(story: Story) -> 
     await until(story, card.ends_at + 2 * HOUR)
     assert await tapped(story, "Stop these messages") == ["Which messages shall I stop? It takes effect at once."]
     assert [row[0] for row in buttons(story)] == [
-        "Care messages after a visit", "Proposals of a next session", "Reminders before a visit", "All of them",
+        "Care messages after a visit", "Offers of a next session", "Reminders before a visit", "All of them",
         "Keep them",
     ]  # fmt: skip
     await story.tap(story.anna, "Care messages after a visit")
@@ -586,7 +588,7 @@ async def test_settings_turn_messages_off_and_on(story: Story) -> None:
         "Safety texts, and answers to what you write, always come. Times are those of Linden Skin Clinic."
     )
     assert buttons(story) == [
-        ["✅ Reminders before a visit"], ["✅ Care messages after a visit"], ["✅ Proposals of a next session"],
+        ["✅ Reminders before a visit"], ["✅ Care messages after a visit"], ["✅ Offers of a next session"],
         ["Quiet hours…"],
     ]  # fmt: skip
     await story.tap(story.anna, "✅ Reminders before a visit")
@@ -618,7 +620,7 @@ async def test_stop_in_any_words_stops_care_messages_and_offers_at_once(story: S
     card = await booked(story)
     (text,) = await story.say(story.anna, "please stop sending me messages")
     assert text == (
-        "Stopped\n• Care messages after a visit\n• Proposals of a next session\n\n"
+        "Stopped\n• Care messages after a visit\n• Offers of a next session\n\n"
         "You will not get these any more. I still answer when you write, and the clinic can still tell you about a "
         "visit that you booked. If something looks wrong, write here or call +44 20 7946 0999."
     )

@@ -97,6 +97,7 @@ async def test_each_fault_of_the_network_is_resolved(story: Story) -> None:
         "502": (False, True),
         "drop": (False, True),
         "timeout": (True, True),
+        "reset": (True, True),
     }
     for fault, (arrives, repeated) in faults.items():
         story.telegram.faults.add(fault, method="sendMessage", retry_after=1)

@@ -157,7 +157,10 @@ async def test_the_copy_comes_as_two_files_and_does_not_stay_in_the_outbox(story
     assert (found["format"], found["version"], found["visits"][0]["code"]) == ("mesobot-export", 1, card.code)
     assert [one["action"] for one in found["visits"][0]["history"]] == ["visit requested", "visit confirmed"]
     assert found["questions"][0]["text"] == "pain"
-    assert "Anna Nowak" in content["my-data.html"].decode()
+    page = content["my-data.html"].decode()
+    for said in ("Anna Nowak", "Face", "Elif Ozan", "confirmed", "asked for the visit", "the clinic"):
+        assert f"<td>{said}</td>" in page
+    assert "<td>face</td>" not in page
     for _ in range(2):
         await story.say(story.anna, "/export")
     (told,) = await story.say(story.anna, "/export")
@@ -242,7 +245,7 @@ async def test_an_open_emergency_makes_deletion_wait_until_staff_have_closed_it(
     assert "999" in told[0]  # heard while the deletion waits
     await press(story, "I am on it")
     for _ in range(2):
-        await press(story, "Close without an answer")
+        await press(story, "Settled, close it")
     await story.pass_time(MINUTE)
     assert story.shown(story.anna.id)["text"].startswith("Your data were deleted")
     assert await count(story, Patient) == 0
@@ -319,15 +322,19 @@ async def test_who_looked_at_what_is_for_the_groups_administrators(story: Story)
     assert told[-1] == "Only the group's owner and administrators can look at the log."
     (page,) = await story.say(owner, f"/audit {card.code}", chat=story.group)
     lines = [line.partition(" · ")[2] for line in page.splitlines() if line.startswith("23 Nov")]
-    assert lines[:2] == [f"Priya · record viewed · {card.code}", f"Priya · answers viewed · {card.code}"]
+    assert lines[:2] == [
+        f"Priya · looked at the record · {card.code}",
+        f"Priya · looked at the health answers · {card.code}",
+    ]
     assert lines[-1].startswith("the patient · ")
+    assert all(line.endswith(f" · {card.code}") for line in lines)
     (page,) = await story.say(owner, "/audit", chat=story.group)
-    assert f"{owner.first_name} · log viewed · log · code {card.code}" in page
+    assert f"{owner.first_name} · looked at this log: {card.code}" in page
     (page,) = await story.say(owner, "/audit yesterday", chat=story.group)
     assert "Nothing." in page
     (page,) = await story.say(owner, "/audit priya", chat=story.group)
-    assert "answers viewed" in page
-    assert "visit requested" not in page
+    assert "looked at the health answers" in page
+    assert "asked for the visit" not in page
     (told,) = await story.say(owner, "/audit nobody-of-ours", chat=story.group)
     assert told.startswith("Write a day, a visit's code or a colleague's name behind it")
     kept = await rows(story, select(Outgoing).where(Outgoing.chat_id == story.group.id))

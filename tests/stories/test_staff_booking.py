@@ -163,14 +163,14 @@ async def test_the_second_of_two_is_told_who_was_first(story: Story) -> None:
 async def test_a_flagged_request_asks_for_a_review_before_anything_is_promised(story: Story) -> None:
     card = await request(story, allergy="yes", immune="unsure")
     assert "⚠️ needs practitioner review (see Details)" in newest(story)["text"]
-    for button, anyway in (("Confirm", "Confirm anyway"), ("Other time", "Offer another time anyway")):
+    for button, anyway in (("Confirm", "Yes, confirm"), ("Other time", "Offer another time anyway")):
         await press(story, button)
         assert newest(story)["text"].endswith("⚠️ Has a practitioner reviewed the answers?")
         assert labels(newest(story)) == [[anyway], ["Details", "« Back"]]
         await press(story, "« Back")
     assert (await look(story, card)).status == "requested"
     await press(story, "Confirm")
-    await press(story, "Confirm anyway")
+    await press(story, "Yes, confirm")
     assert (await look(story, card)).status == "confirmed"
 
 
@@ -182,7 +182,7 @@ async def test_the_answers_are_seen_only_on_a_tap_that_leaves_a_trace(story: Sto
         "Yes:\n• Have you ever had a severe allergic reaction, or an allergy to an injection, a numbing medicine or "
         "hyaluronic acid?\nNo:\n• Are you pregnant, might you be, or are you breastfeeding?"
     )
-    assert labels(newest(story)) == [["Hide"]]
+    assert labels(newest(story)) == [["Confirm", "Other time"], ["Decline", "Message"], ["Hide", "Record"]]
     await press(story, "Hide")
     assert "allergic" not in str(story.transcript(story.group.id))
     assert labels(newest(story))[0] == ["Confirm", "Other time"]
@@ -607,7 +607,7 @@ async def test_days_and_what_waits_are_listed_and_open_cards(story: Story) -> No
     await press(story, "Other time")
     await press(story, "« Back")
     await press(story, "Confirm")
-    await press(story, "Confirm anyway")
+    await press(story, "Yes, confirm")
     cards = [one["text"] for one in story.telegram.history(story.group.id) if tom.code in str(one.get("text"))]
     assert sum(text.endswith("✅ Confirmed (Maya, Monday, 23 November, 10:30)") for text in cards) == 2
     assert await say(story, "/pending") == "No request is waiting for a decision."

@@ -157,7 +157,7 @@ async def test_visits_of_the_second_revision_are_decided(upgraded: Upgraded) -> 
     assert "Tom" in story.shown(story.group.id)["text"]
     await story.tap(story.maya, "1", chat=story.group)
     await story.tap(story.maya, "Confirm", chat=story.group)  # an answer was "not sure", which is asked about
-    await story.tap(story.maya, "Confirm anyway", chat=story.group)
+    await story.tap(story.maya, "Yes, confirm", chat=story.group)
     assert "✅ Confirmed (Maya" in story.shown(story.group.id)["text"]
     assert "Your visit is confirmed" in upgraded.read(story.tom)
     await story.say(story.anna, "/bookings")

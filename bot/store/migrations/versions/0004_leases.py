@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the table, the column and its index."""
+    """Create the table, the columns and the indexes."""
     op.create_table(
         "leases",
         sa.Column("name", sa.String(length=32), nullable=False),
@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name="pk_leases"),
     )
     op.add_column("patients", sa.Column("leaving_at", sa.DateTime(timezone=True)))
+    op.add_column("drafts", sa.Column("earliest", sa.Time()))
     asked_for = sa.text("leaving_at IS NOT NULL")
     op.create_index(
         "ix_patients_leaving", "patients", ["leaving_at"], sqlite_where=asked_for, postgresql_where=asked_for
@@ -37,5 +38,6 @@ def downgrade() -> None:
     """Drop what `upgrade` made."""
     op.drop_index("ix_outbox_undelivered", "outbox")
     op.drop_index("ix_patients_leaving", "patients")
+    op.drop_column("drafts", "earliest")
     op.drop_column("patients", "leaving_at")
     op.drop_table("leases")
