@@ -185,7 +185,7 @@ class App:
         """Reach Telegram, take up what an earlier run left behind, and begin; raises SettingsError for a bad token."""
         await self._open_edge()
         await self._at_last(self._replica.open)
-        if self._replica.sends():
+        if self._replica.leads:
             self.claim_code = await self._at_last(lambda: self.database.transaction(self._appoint_staff))
             await follow_zone(self.desk)
         subscribed = await self._subscribe()
@@ -227,7 +227,8 @@ class App:
         while True:
             await self._intake.until_idle()
             await asyncio.gather(*self._rounds)
-            await self.dispatcher.quiet()
+            if self._replica.leads:
+                await self.dispatcher.quiet()
             if self._intake.is_idle and not self._rounds:
                 return
 
@@ -428,7 +429,7 @@ class App:
 
     def _begin_rounds(self) -> None:
         """Start a round that `stop` waits for; the scheduler would break off its own."""
-        if self._stopping.is_set() or not self._replica.sends():
+        if self._stopping.is_set() or not self._replica.leads:
             return  # the clock outlives a stopped application in tests and in the demo
         task = asyncio.ensure_future(self._make_rounds())
         self._rounds.add(task)
@@ -446,7 +447,7 @@ class App:
 
     async def _sweep(self) -> None:
         """Delete what has been kept long enough."""
-        if not self._replica.sends() or self.clock.doubt() is not None:
+        if not self._replica.leads or self.clock.doubt() is not None:
             return
         now = self.clock.now()
         try:
@@ -459,7 +460,7 @@ class App:
     async def _back_up(self) -> None:
         """Make the day's backup where it is due; that it fails is told to staff once, until one is made again."""
         folder = self.settings.backup_folder
-        if folder is None or not self._replica.sends():
+        if folder is None or not self._replica.leads:
             return
         url, seal, zone, now = self.database.url, backup.seal_of(self.settings), self.clinic.tz, self.clock.now()
         try:

@@ -76,9 +76,7 @@ class Desk:
     """With what one person writes; a nervous one types fifteen short lines in a minute."""
     relay: Patience = field(default_factory=lambda: Patience(60, timedelta(hours=1), timedelta(minutes=15)))
     """With what one person makes the staff group read; what may be an emergency is not counted."""
-    alarms: Patience = field(
-        default_factory=lambda: Patience(60, timedelta(minutes=10), timedelta(minutes=5))
-    )
+    alarms: Patience = field(default_factory=lambda: Patience(60, timedelta(minutes=10), timedelta(minutes=5)))
     """With what one person writes below a possible emergency; the calls to it go on whatever they write."""
     links: Patience = field(default_factory=lambda: Patience(20, timedelta(hours=1), timedelta(hours=1)))
     """With the links of visits that one person opens."""

@@ -12,6 +12,7 @@ from bot.clinic import erasure, privacy
 from bot.clinic.erasure import Erased, ErasureOutcome, Kept, Nothing, Off, Waits
 from bot.clinic.privacy import Asked
 from bot.clinic.visits import Actor, NotHere
+from bot.delivery.markup import escape
 from bot.delivery.messages import Button, Caption, Delete, Edit, Kind, Message
 from bot.wording import privacy as words
 from bot.wording import visits as visit_words
@@ -124,7 +125,7 @@ def erased(desk: Desk, outcome: Erased) -> Iterator[Owed]:
             note = words.left_note(
                 say,
                 [
-                    f"{line} · {_practitioner(desk, off.practitioner)}"
+                    f"{line} · {escape(_practitioner(desk, off.practitioner))}"
                     for line, off in zip(off_lines(desk, say, outcome.off), outcome.off, strict=True)
                 ],
                 by_hand,

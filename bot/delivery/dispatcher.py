@@ -197,7 +197,6 @@ class Dispatcher:
         """Return the seconds to wait where nothing may be claimed now; None where it may."""
         if not self._sends():
             self._has_taken_over = False
-            self._quiet.set()
             return STANDBY
         if not self._has_taken_over:
             return await self._take_over()
@@ -397,19 +396,19 @@ class Dispatcher:
     async def _take_over(self) -> float:
         """Settle what another process has left in the air; return the seconds to wait before going on."""
         try:
-            await self._database.transaction(self._resolve_leftovers)
+            self._has_taken_over = await self._database.transaction(self._resolve_leftovers)
         except Exception as error:
             log.error("outbox.unavailable", error=type(error).__name__)
             return BACK_OFF[0]
-        self._has_taken_over = True
-        return 0.0
+        return 0.0 if self._has_taken_over else STANDBY
 
-    def _resolve_leftovers(self, session: Session) -> None:
+    def _resolve_leftovers(self, session: Session) -> bool:
         if not leases.is_sender(session):
-            return
+            return False
         for row in outbox.left_sending(session):
             if row.chat_id not in self._busy:  # what this program is sending still will be recorded
                 self._repeat(session, row)
+        return True
 
 
 def _pause(failures: int) -> float:

@@ -48,8 +48,13 @@ class Replica:
         """True where other programs may use the database."""
         return self._shared
 
+    @property
+    def leads(self) -> bool:
+        """True for the program that sends, fetches and makes the rounds, as far as it knows."""
+        return self._held.sends
+
     def sends(self) -> bool:
-        """True while this program is certainly the one that sends, fetches and makes the rounds."""
+        """True while it is certainly this program: what is sent cannot be taken back, as a transaction can."""
         return self._held.sends and (not self._shared or time.monotonic() < self._sure_until)
 
     def has_chat(self, chat_id: int) -> bool:

@@ -404,9 +404,7 @@ def confirmed(say: Speech, clinic: Clinic, visit: Plain, address: str, *, near: 
     if address:
         parts.append(address)
     if near:
-        parts.append(
-            say._("To move or cancel it, please call {phone}. /bookings shows it.").format(phone=clinic.phone)
-        )
+        parts.append(say._("To move or cancel it, please call {phone}. /bookings shows it.").format(phone=clinic.phone))
     else:
         parts.append(_rules(say, clinic, visit))
     return "\n\n".join(parts)

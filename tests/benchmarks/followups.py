@@ -139,7 +139,7 @@ def join(session: Session, chats: range) -> None:
         for purpose in (consents.FOLLOW_UP, consents.OFFERS):
             session.add(Consent(chat_id=chat, purpose=purpose, given=True, version="1", at=NOON))
         visit = Visit(
-            code=f"D{chat}", chat_id=chat, name="Due", phone="+442079460000", treatment="face", practitioner="hart",
+            code=f"D{number}", chat_id=chat, name="Due", phone="+442079460000", treatment="face", practitioner="hart",
             status="confirmed" if ago < 0 else "completed", starts_at=start, ends_at=start + timedelta(minutes=45),
             created_at=NOON, requested_at=NOON,
         )  # fmt: skip

@@ -158,7 +158,7 @@ async def test_the_copy_comes_as_two_files_and_does_not_stay_in_the_outbox(story
     assert [one["action"] for one in found["visits"][0]["history"]] == ["visit requested", "visit confirmed"]
     assert found["questions"][0]["text"] == "pain"
     page = content["my-data.html"].decode()
-    for said in ("Anna Nowak", "Face", "Elif Ozan", "confirmed", "asked for the visit", "the clinic"):
+    for said in ("Anna Nowak", "Face", "Dr Maya Hart", "confirmed", "asked for the visit", "the clinic"):
         assert f"<td>{said}</td>" in page
     assert "<td>face</td>" not in page
     for _ in range(2):
