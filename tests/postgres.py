@@ -124,9 +124,7 @@ def _make(folder: Path, home: Path, user: Sequence[str], password: str) -> None:
 
 
 @contextlib.contextmanager
-def _serving(
-    folder: Path, home: Path, user: Sequence[str], password: str, chosen: Sequence[str]
-) -> Iterator[Cluster]:
+def _serving(folder: Path, home: Path, user: Sequence[str], password: str, chosen: Sequence[str]) -> Iterator[Cluster]:
     port = _free_port()
     settings = [part for setting in chosen for part in ("-c", setting)]
     with (home / "log").open("wb") as log:

@@ -83,10 +83,10 @@ def withdraw(session: Session, chat_id: int, kind: str) -> int:
 
 
 def allow(session: Session, chat_id: int, kind: str, now: datetime) -> None:
-    """Take up again what was cancelled so, as far as it is not too late."""
+    """Take up again what was cancelled so, and has not come due meanwhile."""
     patient = session.get(Patient, chat_id)
     held_back = patient is not None and (patient.problem_at is not None or patient.paused_at is not None)
-    mine = update(FollowUp).where(FollowUp.chat_id == chat_id, FollowUp.kind == kind, FollowUp.valid_until > now)
+    mine = update(FollowUp).where(FollowUp.chat_id == chat_id, FollowUp.kind == kind, FollowUp.due_at > now)
     called_off = mine.where(FollowUp.state == CANCELLED, FollowUp.reason == WITHDRAWN)
     session.execute(called_off.values(state=FROZEN if held_back else PLANNED, reason=None))
 

@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from sqlalchemy import delete, insert, text
 from sqlalchemy.orm import Session
 
+from bot import logs
 from bot.app import App
 from bot.clinic import consents, followups
 from bot.clinic.plans import PLANNED
@@ -253,6 +254,7 @@ def main(arguments: list[str]) -> None:
     if arguments[0] == "fill":
         fill(arguments[1], int(arguments[2]))
         return
+    logs.configure("WARNING", "text", secrets=[])  # to standard error: the other one is read
     url, few, many = arguments[:3]
     turns, first, count = map(int, arguments[3:])
     found = asyncio.run(measure(url, {"few": few, "many": many}, turns, range(first, first + count)))
