@@ -170,6 +170,8 @@ class App:
         self._stopping = asyncio.Event()
         self._intake = Intake(database, clock, self._replica, self._handle)
         self._rounds: set[asyncio.Future[None]] = set()
+        self._once_more = False
+        """Another round is to follow the one that is under way."""
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._tasks: list[asyncio.Task[None]] = []
         database.on_owed = self._replica.on_owed = self.dispatcher.wake
@@ -428,15 +430,24 @@ class App:
             self._begin_rounds()
 
     def _begin_rounds(self) -> None:
-        """Start a round that `stop` waits for; the scheduler would break off its own."""
+        """Start a round that `stop` waits for, or have the one under way followed by another."""
         if self._stopping.is_set() or not self._replica.leads:
             return  # the clock outlives a stopped application in tests and in the demo
+        if self._rounds:
+            self._once_more = True
+            return
         task = asyncio.ensure_future(self._make_rounds())
         self._rounds.add(task)
         task.add_done_callback(self._rounds.discard)
 
     async def _make_rounds(self) -> None:
-        """Do what has become due."""
+        """Do what has become due, and again where that was asked for meanwhile."""
+        self._once_more = True
+        while self._once_more and not self._stopping.is_set():
+            self._once_more = False
+            await self._make_round()
+
+    async def _make_round(self) -> None:
         began, failed = time.perf_counter(), False
         try:
             await make_rounds(self.desk)

@@ -36,7 +36,7 @@ OTHER_TABLES = ("inbox", "outbox", "leases", "notices")
 """What holds no more than the traffic."""
 ANSWERED = ("x", "pcall")
 """Buttons that only show a note, or nothing."""
-EVERYBODYS = ("bkat", "set", "stop", "on")
+EVERYBODYS = ("bkat", "bkw", "set", "stop", "on")
 """With those that name no row, what each may do for themselves, where nothing of others changes."""
 VERSIONED = (
     "vok", "vsure", "vot", "votr", "vwho", "vno", "vwhy", "vtyped", "pva", "pvr", "pvc", "wt", "wp",
@@ -335,6 +335,8 @@ async def alone(course: Course) -> None:
     await course.explore()
     await story.say(story.anna, "hair")
     await story.say(story.anna, course.said)
+    await course.explore()
+    await story.say(story.anna, "could it be hands, thursday")
     await course.explore()
     for name in commands(story.app.desk, group=False):
         await story.say(story.anna, f"/{name}")

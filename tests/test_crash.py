@@ -48,7 +48,7 @@ ENOUGH = 200
 """What may wait before people write less: the last life has to do all that is left."""
 
 NURSERY = "import tests.quick; tests.quick._nursery()"
-EAGER = f"import bot.app; bot.app.ROUND_SECONDS = 0.01; {NURSERY}"
+EAGER = f"import bot.app; bot.app.ROUND_SECONDS = 0.05; {NURSERY}"
 """A nursery whose programs look often what is due: they do not live long."""
 
 A_LIFE = 0.7
@@ -231,7 +231,7 @@ def tally(telegram: Telegram, rows: list[Outgoing]) -> Tally:
         if row.params:
             key = key_of(row.chat_id, parse(row.params["text"]).text, row.params.get("reply_markup", {}))
         else:  # what a group was sent is not kept
-            key = shown.get((row.chat_id, row.message_id), (row.chat_id, f"ask:{row.id}"))
+            key = shown.get((row.chat_id, finals[row.id].message_id), (row.chat_id, f"ask:{row.id}"))
         if finals[row.id].state == "sent" and key not in first_shown and not _is_page(key):
             missing.append(key)
         uncertain_shown += finals[row.id].state == "unknown" and key in first_shown

@@ -397,7 +397,7 @@ async def test_a_chat_that_rests_does_not_make_the_others_late(database: Databas
     office = Office(database, answer, SystemClock())
     office.monotonic = Seconds()
     async with office.open():
-        soon = office.clock.now() + timedelta(milliseconds=400)
+        soon = office.clock.now() + timedelta(seconds=2)
         await database.transaction(lambda session: owe(session, TOM, "reminder", Kind.VISIT, soon))
         await office.owe((ANNA, "held"))
         await reached[ANNA].wait()

@@ -267,7 +267,7 @@ async def test_what_a_bot_sets_about_itself(telegram: Telegram, ana: User, staff
         ("502", NetworkError, False),
         ("drop", NetworkError, False),
         ("timeout", TimedOut, True),
-        ("reset", TimedOut, True),
+        ("reset", NetworkError, True),
         ("slow", None, True),
     ],
 )

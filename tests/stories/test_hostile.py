@@ -49,7 +49,7 @@ def others(rows: dict[str, set[str]], user: User) -> dict[str, set[str]]:
 
 
 CHAPTERS: dict[course.Chapter, str] = {
-    course.alone: "menu cat topic ask book fb settings set prv prvask prvcopy prvend prvkeep prvno prvyes x",
+    course.alone: "bkw menu cat topic ask book fb settings set prv prvask prvcopy prvend prvkeep prvno prvyes x",
     course.form: "bk bknew bvc bvi bvl bvo visits",
     course.talk: "ack close end",
     course.reception: "bkn bky ca mv pcall pva pvc pvr ub vat vday vmo vno vok vot votr vsure vtyped vwho vwhy",
