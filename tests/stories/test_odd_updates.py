@@ -153,13 +153,16 @@ TEXTS = (
 
 
 async def test_whatever_is_typed_gets_a_reply_and_can_be_passed_on(story: Story) -> None:
-    for text in TEXTS:
+    for number, text in enumerate(TEXTS):
+        if number % 8 == 0:  # one person's questions are bounded
+            anna = story.telegram.add_user("Anna", "Nowak")
+            anna.started = True
         said = counts(story)
         async with calm(story):
-            story.telegram.send_raw_update(private(story, story.anna, text=text))
+            story.telegram.send_raw_update(private(story, anna, text=text))
             await story.settle()
-            assert counts(story)[story.anna.id] == said[story.anna.id] + 1, text[:20]
-            await story.tap(story.anna, ASK)
+            assert counts(story)[anna.id] == said[anna.id] + 1, text[:20]
+            await story.tap(anna, ASK)
         assert story.shown(story.group.id)["text"].startswith("Question from Anna Nowak"), text[:20]
         assert counts(story)[story.group.id] == said[story.group.id] + 1, text[:20]
 

@@ -416,7 +416,7 @@ async def _chirp(telegram: Telegram, anna: int, maya: int, group: int) -> None:
     await answered(group, 1)
     card = next(one for one in said(group) if "canary question?" in one.get("text", ""))
     await telegram.send_text(maya, "canary answer", chat_id=group, reply_to=card["message_id"])
-    await telegram.wait_until(lambda: any("canary answer" in str(one) for one in said(anna)))
+    await telegram.wait_until(lambda: any("canary answer" in str(one) for one in said(anna)), 40, "it")
     chat = telegram.chats[anna].as_dict()
     message = {"message_id": 70_000, "date": 1, "chat": chat, "from": telegram.users[anna].as_dict()}
     telegram.send_raw_update({"message": {**message, "text": {"canary": "poison"}}})
