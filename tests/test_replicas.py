@@ -2,7 +2,7 @@
 
 Nothing is lost, nothing is handled twice, nothing is said twice unmarked, and each chat keeps its order.
 
-REPLICA_TEST_EVENTS says how often something happens to one of them (9 if it is not set), REPLICA_TEST_SEED which bad
+REPLICA_TEST_EVENTS says how often something happens to one of them (6 if it is not set), REPLICA_TEST_SEED which bad
 luck.
 """
 
@@ -33,7 +33,7 @@ from tests.stories.test_over_http import free_port
 from tests.story import TOKEN
 from tests.test_crash import NURSERY, Crowd, Nursery, backlog, nursery, schedule, tally
 
-EVENTS = int(os.environ.get("REPLICA_TEST_EVENTS", "9"))
+EVENTS = int(os.environ.get("REPLICA_TEST_EVENTS", "6"))
 SEED = int(os.environ.get("REPLICA_TEST_SEED", "1"))
 REPLICAS = 3
 SECRET = "0123456789abcdefghijklmnopqrstuvwxyz"

@@ -1,6 +1,6 @@
 """Patients and staff tap and write whatever they like, old buttons and each other's included, and all stays right.
 
-ANY_TAPS_EXAMPLES says how many such days are lived through (12 if it is not set).
+ANY_TAPS_EXAMPLES says how many such days are lived through (8 if it is not set).
 """
 
 import asyncio
@@ -227,7 +227,7 @@ def sensible(shown: dict[str, Any], pick: int) -> dict[str, Any] | None:
     return first[0] if first else useful[pick % len(useful)] if useful else None
 
 
-@pytest.mark.parametrize("examples", [int(os.environ.get("ANY_TAPS_EXAMPLES", "12"))])
+@pytest.mark.parametrize("examples", [int(os.environ.get("ANY_TAPS_EXAMPLES", "8"))])
 def test_whatever_is_tapped(clinic: Clinic, template: Path, examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     without_waits(monkeypatch)
     Days.clinic, Days.template = clinic, template
