@@ -1,6 +1,7 @@
 """The week in numbers: sent once on its day, shown at any time, with a picture."""
 
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -8,13 +9,23 @@ from bot.clinic import digest
 from bot.config import Clinic
 from bot.config import Digest as Rules
 from bot.store.models import Fact, Outgoing
+from bot.wording.digest import week
+from bot.wording.speech import Speeches
 from faq.reader import Reader
 from tests.story import Story, labels
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 MONDAY = date(2026, 11, 23)
-WEEK = """\
-📊 23–29 Nov (in brackets: the week before)
+SAY = Speeches("en", [], ZoneInfo("Europe/London"), country="GB").default
+
+
+def days(month: int, day: int) -> str:
+    """Name the week from a Monday of 2026, as the installed CLDR does: its words change from year to year."""
+    return week(SAY, date(2026, month, day))
+
+
+WEEK = f"""\
+📊 {days(11, 23)} (in brackets: the week before)
 
 Requests 0 (0)
 Confirmed 0 (0)
@@ -98,7 +109,7 @@ async def test_a_quiet_week_is_one_line_and_a_new_house_says_nothing(story: Stor
     await a_week_with_an_emergency(story)
     await until_the_digest(story)
     await story.pass_time(7 * DAY)
-    assert story.shown(story.group.id)["text"] == "📊 30 Nov\u2009–\u20096 Dec: a quiet week, nothing to report."
+    assert story.shown(story.group.id)["text"] == f"📊 {days(11, 30)}: a quiet week, nothing to report."
     await story.tap(story.maya, "‹ Week before", chat=story.group)
     assert story.shown(story.group.id)["caption"] == WEEK
 
@@ -116,17 +127,17 @@ async def test_a_clinic_can_do_without(clinic: Clinic, reader: Reader, database_
 async def test_any_week_at_any_time(story: Story) -> None:
     await a_week_with_an_emergency(story)
     (last,) = await story.say(story.maya, "/digest", chat=story.group)
-    assert last.startswith("📊 16–22 Nov (in brackets: the week before)\n\nRequests 0 (0)")
+    assert last.startswith(f"📊 {days(11, 16)} (in brackets: the week before)\n\nRequests 0 (0)")
     await story.tap(story.maya, "Week after ›", chat=story.group)
     shown = story.shown(story.group.id)
     assert shown["caption"] == WEEK.replace(
-        "23–29 Nov (in brackets: the week before)", "23–29 Nov, so far (in brackets: the whole week before)"
+        " (in brackets: the week before)", ", so far (in brackets: the whole week before)"
     )
     assert labels(shown) == [["‹ Week before"]]
     for _ in range(11):
         await story.tap(story.maya, "‹ Week before", chat=story.group)
     shown = story.shown(story.group.id)
-    assert shown["caption"].startswith("📊 7–13 Sept (in")
+    assert shown["caption"].startswith(f"📊 {days(9, 7)} (in")
     assert len(pictures(story)) == 1
 
 
@@ -160,7 +171,7 @@ async def test_a_text_too_long_for_a_caption_follows_the_picture(story: Story, m
     assert shown["text"] == WEEK
     await story.tap(story.maya, "‹ Week before", chat=story.group)
     assert pictures(story) == ["", ""]
-    assert story.shown(story.group.id)["text"].startswith("📊 16–22 Nov")
+    assert story.shown(story.group.id)["text"].startswith(f"📊 {days(11, 16)}")
 
 
 async def test_letters_that_cannot_be_drawn_leave_the_text(clinic: Clinic, reader: Reader, database_url: str) -> None:
@@ -170,6 +181,6 @@ async def test_letters_that_cannot_be_drawn_leave_the_text(clinic: Clinic, reade
     await until_the_digest(story)
     assert story.shown(story.group.id)["text"] == WEEK
     await story.tap(story.maya, "‹ Week before", chat=story.group)
-    assert story.shown(story.group.id)["text"].startswith("📊 16–22 Nov")
+    assert story.shown(story.group.id)["text"].startswith(f"📊 {days(11, 16)}")
     assert pictures(story) == []
     await story.close()
