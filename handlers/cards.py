@@ -110,7 +110,7 @@ def source(chat_id: int, message_id: int) -> str:
 async def follow_edit(
     desk: Desk, update: Update, message: TelegramMessage, shown: Callable[[str, Speech], str]
 ) -> None:
-    """Change what was passed on as its writer changed it; nothing happens where it was not passed on."""
+    """Change what was passed on as its writer changed it, once it has gone; nothing happens where it was not."""
     name, text = source(message.chat.id, message.message_id), message.text or message.caption or ""
 
     def render(found: PassedOn | None) -> Iterator[Owed]:
@@ -122,6 +122,7 @@ async def follow_edit(
             case PassedOn(chat_id, message_id, _, language):
                 yield Owed(Edit(chat_id, message_id, shown(text, desk.speeches.of(language))))
 
+    await desk.until_settled(lambda session: outbox.is_owed(session, name))
     await desk.keep(update, desk.staff_speech, lambda session, _now: outbox.passed_on(session, name), render)
 
 

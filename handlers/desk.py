@@ -32,6 +32,9 @@ log = structlog.get_logger()
 
 Outcome = TypeVar("Outcome")
 
+SETTLING_LOOKS, SETTLING_PAUSE = 200, 0.2
+"""How often it is looked whether a message has gone, and the seconds between: longer than a request may take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Owed:
@@ -157,6 +160,14 @@ class Desk:
             return
         owed = [Owed(Message(chat.id, page.text, page.rows)) for page in pages]
         await self.keep(update, say, lambda _session, _now: None, lambda _: owed)
+
+    async def until_settled(self, is_under_way: Callable[[Session], bool]) -> None:
+        """Wait while a message is under way of which an update speaks that was quicker than its answer; not for
+        ever."""
+        for _ in range(SETTLING_LOOKS):
+            if not await self.database.read(is_under_way):
+                return
+            await asyncio.sleep(SETTLING_PAUSE)
 
     async def turn_to(self, update: Update, say: Speech, query: CallbackQuery, page: Page) -> None:
         """Turn the tapped message into `page`."""

@@ -21,6 +21,7 @@ from bot.clinic import enquiries, patients, staffroom
 from bot.clinic.enquiries import Answered, AnswerOutcome, Card, Changed, ChangeOutcome, NotACard, Unchanged, Unreachable
 from bot.clinic.insights import GAP
 from bot.clinic.staffroom import Claimed, ClaimedElsewhere, ClaimOutcome, WrongCode
+from bot.delivery import outbox
 from bot.delivery.markup import TEXT_LIMIT, length
 from bot.delivery.messages import Copy, Kind, Message, Reaction
 from bot.delivery.patience import Verdict
@@ -111,8 +112,11 @@ async def answer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
     chat_id, replied_to, text = message.chat.id, message.reply_to_message.message_id, message.text
     about = await desk.database.read(lambda session: enquiries.what_about(session, chat_id, replied_to))
     if about.is_unknown and _is_ours(message.reply_to_message, update):
-        await _note_unknown(desk, update, chat_id, message.message_id)
-        return
+        await desk.until_settled(lambda session: outbox.is_sending(session, chat_id))
+        about = await desk.database.read(lambda session: enquiries.what_about(session, chat_id, replied_to))
+        if about.is_unknown:
+            await _note_unknown(desk, update, chat_id, message.message_id)
+            return
     if about.noun == GAP:
         await gaps.write(desk, update, message, about.number)
         return

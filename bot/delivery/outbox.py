@@ -332,6 +332,18 @@ def is_known(session: Session, chat_id: int, message_id: int) -> bool:
     return session.scalar(known.limit(1)) is not None
 
 
+def is_sending(session: Session, chat_id: int) -> bool:
+    """True while something is being sent to `chat_id` of which nobody knows yet what became of it."""
+    under_way = select(Outgoing.id).where(Outgoing.chat_id == chat_id, Outgoing.state == "sending")
+    return session.scalar(under_way.limit(1)) is not None
+
+
+def is_owed(session: Session, source: str) -> bool:
+    """True while the message `source` is still to be passed on."""
+    owed = select(Outgoing.id).where(Outgoing.source == source, Outgoing.state.in_(("pending", "sending")))
+    return session.scalar(owed.limit(1)) is not None
+
+
 def card(session: Session, chat_id: int, subject: str) -> int | None:
     """Return the first message about `subject` that the bot sent to `chat_id`, if it arrived."""
     return session.scalar(

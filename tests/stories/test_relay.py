@@ -1,13 +1,20 @@
 """A patient and a person at the clinic talk; alerts call until somebody comes; nobody waits without an answer."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
+from typing import Any
 
+import pytest
 import pytest_asyncio
+from sqlalchemy.orm import Session
 
 from bot.config import Clinic
+from bot.delivery import outbox
+from bot.delivery.wire import File
+from bot.sandbox.telegram import Telegram
 from tests.quick import URGENT, FixedReader
-from tests.story import Story, labels
+from tests.story import SandboxTransport, Story, labels
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -199,3 +206,83 @@ async def test_an_answer_is_rated_once_and_quietly(story: Story) -> None:
     assert story.shown(story.anna.id)["text"] == "I am sorry. Is it one of these, or shall I ask the clinic?"
     await story.tap(story.anna, "Ask the clinic")
     assert "hair" in story.shown(story.group.id)["text"]
+
+
+# quicker than the answer to what was sent
+
+
+class Held(SandboxTransport):
+    """Lets messages arrive, and answers only when the test lets it."""
+
+    def __init__(self, telegram: Telegram) -> None:
+        super().__init__(telegram)
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def exchange(
+        self, method: str, params: Mapping[str, Any], files: Mapping[str, File], seconds: float
+    ) -> tuple[int, bytes]:
+        """Carry one request."""
+        answer = await super().exchange(method, params, files, seconds)
+        if method == "sendMessage":
+            await self.answers.wait()
+        return answer
+
+
+@pytest_asyncio.fixture
+async def held(clinic: Clinic, database_url: str) -> AsyncIterator[tuple[Story, Held]]:
+    story = Story(clinic, FixedReader(), database_url)
+    transport = story.transport = Held(story.telegram)
+    await story.open()
+    yield story, transport
+    transport.answers.set()
+    await story.close()
+
+
+def watch(monkeypatch: pytest.MonkeyPatch, name: str) -> asyncio.Event:
+    """Return what is set once a handler has found by `outbox.NAME` that it has to wait."""
+    waits, look, loop = asyncio.Event(), getattr(outbox, name), asyncio.get_running_loop()
+
+    def watched(session: Session, about: Any) -> bool:
+        found = bool(look(session, about))
+        if found:
+            loop.call_soon_threadsafe(waits.set)
+        return found
+
+    monkeypatch.setattr(outbox, name, watched)
+    return waits
+
+
+async def test_a_reply_that_comes_before_the_card_is_known_to_have_arrived(
+    held: tuple[Story, Held], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story, wire = held
+    await story.say(story.anna, "May I?")
+    waits = watch(monkeypatch, "is_sending")
+    wire.answers.clear()
+    await story.telegram.tap_button(story.anna.id, "Ask the clinic")
+    await story.telegram.wait_until(lambda: story.since(story.group.id, 0))
+    card = story.shown(story.group.id)["message_id"]
+    await story.telegram.send_text(story.maya.id, "You may.", chat_id=story.group.id, reply_to=card)
+    await asyncio.wait_for(waits.wait(), 20)
+    wire.answers.set()
+    await story.settle()
+    assert "Linden Skin Clinic answers:\nYou may." in story.since(story.anna.id, 0)
+    assert not any(text.startswith("⚠️") for text in story.since(story.group.id, 0))
+
+
+async def test_an_edit_that_comes_before_its_message_has_gone(
+    held: tuple[Story, Held], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story, wire = held
+    card, waits = await ask(story), watch(monkeypatch, "is_owed")
+    wire.answers.clear()
+    await story.telegram.send_text(story.maya.id, "Come at nein.", chat_id=story.group.id, reply_to=card)
+    staffs = story.newest_of(story.maya, story.group.id)
+    await story.telegram.edit_text(story.maya.id, story.group.id, staffs, "Come at nine.")
+    await asyncio.wait_for(waits.wait(), 20)
+    wire.answers.set()
+    await story.settle()
+    texts = [message.get("text") for message in story.telegram.history(story.anna.id)]
+    assert "Linden Skin Clinic answers:\nCome at nine." in texts
+    assert "Linden Skin Clinic answers:\nCome at nein." not in texts
