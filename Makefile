@@ -1,4 +1,5 @@
 # make demo    try it in a browser          make test    lint, types, all tests
+# make check   the same, and known vulnerabilities of what is installed (needs the network)
 # make bench   what it costs, as ratios     make wording collect the sentences for translators
 SHELL := /bin/bash
 PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do \
@@ -7,12 +8,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8090
 
-.PHONY: demo test lint types tests audit bench bench-faq wording picture clean
+.PHONY: demo test check lint types tests audit bench bench-faq wording picture clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mesobot demo --port $(PORT)
 
 test: lint types tests
+
+check: test audit
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

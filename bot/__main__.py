@@ -247,6 +247,7 @@ def _db_restore(args: argparse.Namespace) -> int:
     ask = lambda: _passphrase(settings)  # noqa: E731
     backup.restore(args.file, target, force=args.force, identity=args.identity, ask=ask)
     print(f"{args.file} is now the database {copying.shown(target)}.")
+    print("Who has deleted their data since it was made is in it again: delete them once more, with /patient.")
     return 0
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -474,8 +474,9 @@ class App:
         if folder is None or not self._replica.leads:
             return
         url, seal, zone, now = self.database.url, backup.seal_of(self.settings), self.clinic.tz, self.clock.now()
+        keep = timedelta(days=self.clinic.privacy.backup_days)
         try:
-            made = await asyncio.to_thread(backup.make_due, url, folder, seal, zone, now)
+            made = await asyncio.to_thread(backup.make_due, url, folder, seal, zone, now, keep=keep)
         except Exception as error:
             log.error("backup.failed", error=str(error) if isinstance(error, StoreError) else type(error).__name__)
             await self._tell_staff(backups.failed, staff.backup_failed)

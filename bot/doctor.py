@@ -16,7 +16,7 @@ import aiohttp
 
 from bot import config
 from bot.app import check_content
-from bot.clinic import staffroom, zones
+from bot.clinic import backups, staffroom, zones
 from bot.clock import Clock
 from bot.config import Clinic, Settings
 from bot.delivery.wire import HttpTransport, Refusal, Wire, WireError
@@ -304,6 +304,13 @@ def _backups(settings: Settings, clock: Clock) -> Finding:
     if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         advice = f"see that {folder} is a folder that this user can write into, and that its disk is there"
         return Finding(Mark.WRONG, "backups", f"{folder} cannot be written", advice)
+    if _asked(settings, backups.has_failed):
+        advice = f"the bot's log says why; under systemd it may write into {folder} only if ReadWritePaths= says so"
+        return Finding(Mark.WRONG, "backups", "the last try failed", advice)
+    return _made(folder, clock)
+
+
+def _made(folder: Path, clock: Clock) -> Finding:
     found = rotation.backups(os.listdir(folder))
     if not found:
         return Finding(Mark.WARNING, "backups", f"none in {folder} yet", "`mesobot run` makes one soon after it starts")

@@ -98,6 +98,7 @@ def init(folder: Path, *, force: bool, ask: Ask = input) -> int:
     except UnicodeDecodeError:
         raise SettingsError("init reads UTF-8, and an answer was something else; nothing was written") from None
     settings = f"MESOBOT_TOKEN={token}\n" if token else "# MESOBOT_TOKEN=123456:ABC...   from @BotFather\n"
+    settings += "MESOBOT_METRICS_LISTEN=9464\n"  # by which `mesobot doctor` can ask the running bot how it is
     _write(dict(zip(files, (clinic, settings), strict=True)))
     _say(f"Written: {files[0]} and {files[1]}.", "Next: `mesobot doctor`, then `mesobot run`.")
     return 0

@@ -38,16 +38,17 @@ def fill(session: Session, person: str, chat_id: int, group: int, now: datetime,
     session.add_all([staff, listed])
     session.flush()
     asked = session.scalars(select(Question.text).where(Question.chat_id == chat_id)).one()
-    session.add(_own_answer(asked, now))
+    session.add(_own_answer(asked, chat_id, now))
     session.flush()
     return visit.id
 
 
-def _own_answer(asked: str, now: datetime) -> OwnAnswer:
+def _own_answer(asked: str, chat_id: int, now: datetime) -> OwnAnswer:
     return OwnAnswer(
         written_at=now,
         language="en",
-        phrasings=["does it itch?", asked],
+        phrasings=["does it itch?", asked, "an older question of theirs"],
+        asked_by=[1, chat_id, chat_id],
         body="no",
         author_id=9,
         author="Maya",

@@ -1,7 +1,7 @@
 """`python tests/keep_database.py FILE`, with a version of the program before it on PYTHONPATH: keep what its database
 holds in the middle of a day, and what the chats show, for the test that later versions take it up from there.
 
-0001.json, 0002.json and 0003.json were made by the last commits that stood at these revisions. Before a new migration
+0001.json to 0004.json were made by the last commits that stood at these revisions. Before a new migration
 is released, make the one of the revision before it.
 """
 

@@ -403,8 +403,8 @@ def test_a_sealed_backup_says_what_opens_it(database_file: Path, shelf: Path, tm
 # --- by itself --------------------------------------------------------------------------------------------------------
 
 
-def make_due(url: str, shelf: Path, now: datetime, seal: Seal = PLAIN) -> Path | None:
-    return backup.make_due(parse_url(url), shelf, seal, LONDON, now)
+def make_due(url: str, shelf: Path, now: datetime, seal: Seal = PLAIN, days: int = 365) -> Path | None:
+    return backup.make_due(parse_url(url), shelf, seal, LONDON, now, keep=timedelta(days=days))
 
 
 def test_one_is_made_a_day(any_database: str, shelf: Path) -> None:
@@ -426,6 +426,14 @@ def test_old_ones_go_and_what_is_not_ours_stays(database_file: Path, shelf: Path
     made = make_due(of(database_file), shelf, NIGHT)
     assert made is not None
     assert names(shelf) == others | {made.name} | {file.name for file in old[4:] + old[3:4]}
+
+
+def test_none_is_kept_for_longer_than_patients_are_told(database_file: Path, shelf: Path) -> None:
+    for name in ("mesobot-20261001T050000Z.db", "mesobot-20261024T050000Z.db", "mesobot-20261025T050000Z.db"):
+        (shelf / name).touch()
+    made = make_due(of(database_file), shelf, NIGHT, days=29)
+    assert made is not None
+    assert names(shelf) == {made.name, "mesobot-20261025T050000Z.db"}
 
 
 def test_nothing_goes_where_none_could_be_made(database_file: Path, shelf: Path) -> None:

@@ -217,6 +217,18 @@ async def test_another_zone_than_at_the_last_start(place: Installation) -> None:
     assert "make a backup first" in found.advice
 
 
+async def test_a_backup_that_only_the_bot_could_not_make(place: Installation) -> None:
+    """Under systemd the bot may not write where whoever asks the doctor may."""
+    folder = place.folder / "backups"
+    folder.mkdir()
+    place.environ["MESOBOT_BACKUP_FOLDER"] = str(folder)
+    assert (await place.finding("backups")).text == f"none in {folder} yet"
+    execute(place.database, "INSERT INTO facts VALUES ('backups fail', '')")
+    found = await place.finding("backups")
+    assert (found.mark, found.text) == (Mark.WRONG, "the last try failed")
+    assert "ReadWritePaths=" in found.advice
+
+
 async def test_a_broken_clinic_toml(place: Installation) -> None:
     place.change('country = "GB"', 'country = "UK"')
     text = (

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bot.store import rotation
 
 LONDON = ZoneInfo("Europe/London")
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
 instants = st.datetimes(
     datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)  # noqa: DTZ001  hypothesis adds the zone
 ).map(lambda at: at.replace(microsecond=0))  # fmt: skip
@@ -21,7 +22,7 @@ anything = st.one_of(
 
 @given(st.sets(ours), st.sets(anything))
 def test_what_goes_is_ours_and_never_the_newest(mine: set[str], others: set[str]) -> None:
-    gone = rotation.expendable(mine | others)
+    gone = rotation.expendable(mine | others, EVER)
     known = rotation.backups(mine | others)
     assert gone <= {backup.name for backup in known}
     if known:
@@ -33,13 +34,13 @@ def test_what_goes_is_ours_and_never_the_newest(mine: set[str], others: set[str]
 @given(st.sets(ours))
 def test_whatever_was_let_go_before_the_rest_stays_as_it_would_have_been(names: set[str]) -> None:
     """Letting go twice is letting go once: nothing is lost by doing it daily."""
-    kept = names - rotation.expendable(names)
-    assert rotation.expendable(kept) == set()
+    kept = names - rotation.expendable(names, EVER)
+    assert rotation.expendable(kept, EVER) == set()
 
 
 @given(st.sets(ours, min_size=1))
 def test_of_the_last_seven_days_that_have_one_each_keeps_its_last(names: set[str]) -> None:
-    kept = rotation.backups(names - rotation.expendable(names))
+    kept = rotation.backups(names - rotation.expendable(names, EVER))
     days = sorted({backup.at.date() for backup in rotation.backups(names)}, reverse=True)[:7]
     for day in days:
         last = max(backup.at for backup in rotation.backups(names) if backup.at.date() == day)
@@ -51,12 +52,19 @@ def test_after_a_year_of_days_there_are_sixteen() -> None:
     names: set[str] = set()
     for day in range(365):
         names.add(rotation.name(start + timedelta(days=day), sealed=True))
-        names -= rotation.expendable(names)
+        names -= rotation.expendable(names, EVER)
     assert [f"{backup.at:%m-%d}" for backup in rotation.backups(names)] == [
         "12-31", "12-30", "12-29", "12-28", "12-27", "12-26", "12-25",  # days
         "12-20", "12-13",  # weeks, of which 12-31 and 12-27 are the first two
         "11-30", "10-31", "09-30", "08-31", "07-31",  # months, of which 12-31 is the first
     ]  # fmt: skip
+
+
+@given(st.sets(ours, min_size=1), instants)
+def test_what_is_too_old_goes_but_for_the_newest(names: set[str], oldest: datetime) -> None:
+    newest, *others = rotation.backups(names - rotation.expendable(names, oldest))
+    assert newest == rotation.backups(names)[0]
+    assert all(backup.at >= oldest for backup in others)
 
 
 @pytest.mark.parametrize(

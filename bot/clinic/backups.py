@@ -17,6 +17,11 @@ def failed(session: Session) -> int | None:
     return staff_chat
 
 
+def has_failed(session: Session) -> bool:
+    """True where the newest try failed, and staff were told so."""
+    return session.get(Fact, FAILED) is not None
+
+
 def made(session: Session) -> int | None:
     """Note that a backup was made; returns the staff group where it has been told otherwise."""
     fact = session.get(Fact, FAILED)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import unescape
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import delete, or_, select, update
@@ -196,7 +197,7 @@ def erase(session: Session, clinic: Clinic, whose: Whose, actor: int | None, now
         if _is_to_come(visit, now):
             off.append(_off(visit))
             visits.call_off(session, clinic, visit, whose.chat_id if actor is None else actor, now)
-    _forget_around(session, clinic, whose)
+    _free_wishes(session, clinic, whose)
     for visit in mine:
         if _stays(clinic, visit, now):
             kept.append(_kept(clinic, visit))
@@ -226,6 +227,7 @@ def erase(session: Session, clinic: Clinic, whose: Whose, actor: int | None, now
 def remove(session: Session, whose: Whose, *, besides: Collection[int] = ()) -> None:
     """Delete a person's rows; of the visits `besides`, only what hangs on them."""
     chat_id, visit_ids = whose.chat_id, whose.visit_ids
+    _forget_questions(session, whose)
     for table in (FollowUp, Call, Enquiry):
         _drop(session, table, table.chat_id, [chat_id] if chat_id is not None else [])
         _drop(session, table, table.visit_id, visit_ids)
@@ -309,18 +311,24 @@ def _words(session: Session, whose: Whose, patient: Patient | None, mine: Iterab
 # --- what hangs on it
 
 
-def _forget_around(session: Session, clinic: Clinic, whose: Whose) -> None:
-    """Free what is held for a wish, and take the person's questions out of the clinic's own answers."""
+def _free_wishes(session: Session, clinic: Clinic, whose: Whose) -> None:
+    """Free what is held for a wish of the person's."""
     for wait_id in session.scalars(select(Wait.id).where(Wait.visit_id.in_(whose.visit_ids))):
         if slots.release(session, clinic, f"wait:{wait_id}"):
             session.merge(Fact(name=visits.FREED, value="yes"))
+
+
+def _forget_questions(session: Session, whose: Whose) -> None:
+    """Take the person's questions out of the clinic's own answers; one that is left without any goes."""
     asked = set(session.scalars(select(Question.text).where(Question.chat_id == whose.chat_id)))
-    for answer in session.scalars(select(OwnAnswer)) if asked else ():
-        left = [text for text in answer.phrasings if text not in asked]
+    for answer in session.scalars(select(OwnAnswer)):
+        known = list(zip_longest(answer.phrasings, answer.asked_by))
+        left = [(text, asker) for text, asker in known if text not in asked and asker != (whose.chat_id or 0)]
         if not left:
             session.delete(answer)
-        elif left != answer.phrasings:
-            answer.phrasings = left
+        elif len(left) < len(known):
+            answer.phrasings = [text for text, _ in left]
+            answer.asked_by = [asker for _, asker in left if asker is not None]
 
 
 def _make_anonymous(session: Session, visit: Visit, code: str) -> None:

@@ -109,15 +109,16 @@ def propose(
     question = session.get(Question, question_id)
     if question is None:
         return None
-    texts = list(dict.fromkeys(one.text for one in _unanswered(session, now)))
-    near = likeness([question.text], texts)[0] >= ALIKE if texts else []
-    phrasings = list(
-        dict.fromkeys([question.text, *(text for text, is_near in zip(texts, near, strict=True) if is_near)])
-    )
+    askers = {one.text: one.chat_id for one in _unanswered(session, now)} | {question.text: question.chat_id}
+    texts = list(askers)
+    near = likeness([question.text], texts)[0] >= ALIKE
+    alike = (text for text, is_near in zip(texts, near, strict=True) if is_near)
+    phrasings = list(dict.fromkeys([question.text, *alike]))[:PHRASINGS]
     row = OwnAnswer(
         written_at=now,
         language=question.language,
-        phrasings=phrasings[:PHRASINGS],
+        phrasings=phrasings,
+        asked_by=[askers[text] for text in phrasings],
         body=body,
         author_id=author_id,
         author=author,

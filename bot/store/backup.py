@@ -6,7 +6,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from io import BufferedWriter
 from pathlib import Path
 
@@ -79,8 +79,9 @@ def restore(source: Path, database: URL, *, force: bool, identity: Path | None, 
         raise StoreError(f"{source} cannot be restored: {error.strerror or error}") from error
 
 
-def make_due(database: URL, folder: Path, seal: Seal, zone: tzinfo, now: datetime) -> Path | None:
-    """Make the day's backup where it is due, let go of those that rotation does not keep, and return it.
+def make_due(database: URL, folder: Path, seal: Seal, zone: tzinfo, now: datetime, *, keep: timedelta) -> Path | None:
+    """Make the day's backup where it is due, let go of those that rotation does not keep, or not for `keep`, and return
+    it.
 
     The folder has to be there: one that is missing may be a disk that is. Raises StoreError.
     """
@@ -90,7 +91,7 @@ def make_due(database: URL, folder: Path, seal: Seal, zone: tzinfo, now: datetim
             return None
         target = folder / rotation.name(now, sealed=bool(seal))
         backup(database, target, seal)
-        for name in {*rotation.expendable([*names, target.name]), *filter(_is_left_behind, names)}:
+        for name in {*rotation.expendable([*names, target.name], now - keep), *filter(_is_left_behind, names)}:
             (folder / name).unlink()
     except OSError as error:
         raise StoreError(f"the folder for backups {folder} cannot be used: {error.strerror}") from error

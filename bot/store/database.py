@@ -26,7 +26,7 @@ from bot.store import leases, notices, trouble
 T = TypeVar("T")
 U = TypeVar("U")
 
-SCHEMA = "0004"
+SCHEMA = "0005"
 """The migration this code is written for; a test holds it to be alembic's head."""
 
 READERS = 4

@@ -248,6 +248,8 @@ class OwnAnswer(Base):
     language: Mapped[str] = mapped_column(String(16))
     phrasings: Mapped[list[str]] = mapped_column(JSON)
     """The questions it answers, as patients asked them; the first heads it."""
+    asked_by: Mapped[list[int]] = mapped_column(JSON, default=list)
+    """Who asked them first, by chat, in the same order: their words go with them. Empty for answers of before."""
     body: Mapped[str]
     author_id: Mapped[int] = mapped_column(BigInteger)
     author: Mapped[str]

@@ -38,14 +38,17 @@ def backups(names: Iterable[str]) -> list[Backup]:
     return sorted(found, key=lambda backup: (backup.at, backup.name), reverse=True)
 
 
-def expendable(names: Iterable[str]) -> set[str]:
-    """Return the backups that may go: each period keeps its last one, for as many periods as `KEPT` says."""
+def expendable(names: Iterable[str], oldest: datetime) -> set[str]:
+    """Return the backups that may go: each period keeps its last one, for as many periods as `KEPT` says.
+
+    None from before `oldest` is kept, whatever its period: patients are told when backups are gone. But the newest is.
+    """
     found = backups(names)
-    kept = set()
+    kept = {backup.name for backup in found[:1]}
     for most, period in KEPT:
         seen: set[object] = set()
         for backup in found:
-            if len(seen) < most and period(backup.at) not in seen:
+            if backup.at >= oldest and len(seen) < most and period(backup.at) not in seen:
                 seen.add(period(backup.at))
                 kept.add(backup.name)
     return {backup.name for backup in found} - kept
