@@ -1,9 +1,9 @@
 """What tests share: the sample clinic, its content fitted once, and stories on a fresh database.
 
-A test of what holds on any database takes `any_database` (an address) or `any_story`, and runs on SQLite and on
-PostgreSQL. The others run on SQLite, and those that take `database_url` or `story` on PostgreSQL instead where the
-environment says MESOBOT_TEST_DATABASE=postgresql.
+A test of what holds on any database takes `any_database` (an address) or `any_story`; a story takes `database_url` or
+`story`. Both run on SQLite and on PostgreSQL; MESOBOT_TEST_DATABASE=sqlite or postgresql lets stories run on one.
 """
+
 
 import os
 import shutil
@@ -23,12 +23,12 @@ from tests.postgres import Cluster
 from tests.story import MONDAY, Story
 
 ENGINES = ("sqlite", "postgresql")
-USUAL_ENGINE = os.environ.get("MESOBOT_TEST_DATABASE", ENGINES[0])
+STORY_ENGINES = tuple(os.environ.get("MESOBOT_TEST_DATABASE", " ".join(ENGINES)).split())
 
 
 def pytest_configure() -> None:
-    if USUAL_ENGINE not in ENGINES:
-        raise pytest.UsageError(f"MESOBOT_TEST_DATABASE is {USUAL_ENGINE!r}: expected {' or '.join(ENGINES)}")
+    if not {*STORY_ENGINES} <= {*ENGINES}:
+        raise pytest.UsageError(f"MESOBOT_TEST_DATABASE: expected {' or '.join(ENGINES)}, or both")
 
 
 @pytest.fixture(scope="session")
@@ -91,10 +91,10 @@ def any_empty_database(request: pytest.FixtureRequest) -> Iterator[str]:
     yield from lend(request.param, request, migrated=False)
 
 
-@pytest.fixture
+@pytest.fixture(params=STORY_ENGINES)
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of a migrated database, on the engine that this run is about."""
-    yield from lend(USUAL_ENGINE, request)
+    """The address of a migrated database, on each engine that this run is about."""
+    yield from lend(request.param, request)
 
 
 @pytest_asyncio.fixture

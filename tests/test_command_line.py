@@ -428,7 +428,7 @@ def test_init_does_not_overwrite(here: Path, mesobot: Shell) -> None:
 
 def test_a_database_is_made_copied_and_put_back(here: Path, mesobot: Shell) -> None:
     assert mesobot("db", "upgrade") == 0
-    assert mesobot.out == "The database is at revision 0004.\n"
+    assert mesobot.out == "The database is at revision 0005.\n"
     assert mesobot("db", "upgrade") == 0
     assert mesobot("db", "backup", "copy.db") == 0
     assert mesobot.out == (
@@ -441,7 +441,10 @@ def test_a_database_is_made_copied_and_put_back(here: Path, mesobot: Shell) -> N
     assert mesobot("db", "restore", "copy.db") == 2
     assert mesobot.err == "mesobot: mesobot.db exists: stop the bot and repeat with --force to replace it\n"
     assert mesobot("db", "restore", "copy.db", "--force") == 0
-    assert mesobot.out == "copy.db is now the database mesobot.db.\n"
+    assert mesobot.out == (
+        "copy.db is now the database mesobot.db.\n"
+        "Who has deleted their data since it was made is in it again: delete them once more, with /patient.\n"
+    )
     assert mesobot("db", "backup", "copy.db") == 2
     assert mesobot.err == "mesobot: copy.db exists already: choose another name\n"
     assert mesobot("db", "copy", "sqlite:///mesobot.db", "sqlite:///other.db") == 0

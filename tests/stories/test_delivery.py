@@ -440,7 +440,8 @@ async def test_stopping_does_not_wait_for_a_database_that_is_gone(
         await until(lambda: failing.count)
         await story.app.stop()
     failing.when = lambda: False
-    assert [log["event"] for log in logs if log["log_level"] == "error"] == ["update.failed"]
+    errors = [log["event"] for log in logs if log["log_level"] == "error"]
+    assert errors == (["update.failed"] if story.database.is_sqlite else [])  # elsewhere it is not even read
     story.database.close()
     story.app = None
     await story.open()
