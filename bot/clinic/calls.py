@@ -13,6 +13,8 @@ from bot.config import Clinic
 from bot.store.models import Audit, Call, Visit
 
 NEVER_JOINED = "never joined"
+ASKED = "asked for it"
+"""Why somebody is telephoned who asked here for what can be done by telephone only."""
 TO_COME = "visit"
 """What is to be said to somebody who has a visit soon and no chat."""
 
@@ -98,6 +100,16 @@ def tick(
     subject = f"{visits.SUBJECT}:{visit_id}"
     session.add(Audit(at=now, actor=actor.id, action="telephoned", subject=subject, before=None, after=None))
     return Ticked(visits.card(session, clinic, visit), _list(session, clinic, now))
+
+
+def note(session: Session, visit: Visit, what: str, why: str, now: datetime) -> Call | None:
+    """Put something about a visit at its time on the list, once; None where it has been put there before."""
+    name = f"{key(visit)}:{what}"
+    if session.scalar(select(Call.id).where(Call.key == name)) is not None:
+        return None
+    call = Call(key=name, visit_id=visit.id, chat_id=visit.chat_id, why=why, what=what, created_at=now)
+    session.add(call)
+    return call
 
 
 def joined(session: Session, visit_id: int, now: datetime) -> None:

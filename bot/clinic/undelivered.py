@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.clinic import followups, staffroom
+from bot.clinic import calls, followups, staffroom
 from bot.store.models import Call, Fact
 
 TOLD = "calls told"
@@ -30,7 +30,9 @@ def look(session: Session, now: datetime) -> News:
     staff_chat = staffroom.chat(session)
     told = session.get(Fact, TOLD)
     last = int(told.value) if told else 0
-    found = session.execute(select(Call.id, Call.chat_id, Call.visit_id).where(Call.id > last, Call.done_at.is_(None)))
+    # of what a patient asked for there has been a note of its own
+    new = (Call.id > last, Call.done_at.is_(None), Call.why != calls.ASKED)
+    found = session.execute(select(Call.id, Call.chat_id, Call.visit_id).where(*new))
     rows = found.all()
     if not rows or staff_chat is None:
         return News(0, staff_chat)

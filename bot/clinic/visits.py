@@ -723,6 +723,17 @@ def _locked(session: Session, visit_id: int) -> Visit | None:
     return session.get(Visit, visit_id, with_for_update=True, populate_existing=True)
 
 
+def sure_start(visit: Visit) -> datetime:
+    """Return when a visit begins as long as nobody has decided otherwise."""
+    return visit.kept_starts_at or visit.starts_at
+
+
+def is_counted_on(visit: Visit, now: datetime) -> bool:
+    """True while the clinic expects the patient, at `sure_start`."""
+    sure = visit.status == CONFIRMED or (visit.status in LIVE and visit.kept_starts_at is not None)
+    return sure and now < sure_start(visit) + (visit.ends_at - visit.starts_at)
+
+
 def is_too_near(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> bool:
     """True where the clinic counts on the visit and its notice has passed; not where it has blocked the time itself."""
     sure = visit.starts_at if visit.status == CONFIRMED else visit.kept_starts_at

@@ -55,6 +55,8 @@ def step(say: Speech, name: str) -> str:
         "visit": say._("visit soon"),
         "answers": say._("health questions before the visit"),
         "care": say._("care after a visit"),
+        "cannot come": say._("cannot come"),
+        "another time": say._("needs another time"),
     }
     return names.get(name) or escape(name)
 
@@ -66,6 +68,7 @@ def _why(say: Speech, why: str) -> str:
         "uncertain": say._("may not have arrived"),
         "refused": say._("Telegram did not take it"),
         "never joined": say._("has no chat with the bot"),
+        "asked for it": say._("wrote so here, too near to the visit to change it alone"),
         "withdrawn": say._("does not want it here any more"),
     }.get(why) or escape(why)
 
