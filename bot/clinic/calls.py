@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from bot.clinic import staffroom, timing, visits
 from bot.clinic.visits import LIVE, Actor, Card, NotHere
 from bot.config import Clinic
+from bot.delivery import outbox
 from bot.store.models import Audit, Call, Visit
 
 NEVER_JOINED = "never joined"
@@ -17,6 +18,11 @@ ASKED = "asked for it"
 """Why somebody is telephoned who asked here for what can be done by telephone only."""
 TO_COME = "visit"
 """What is to be said to somebody who has a visit soon and no chat."""
+
+
+BLOCKED, GONE = "blocked", "gone"
+LASTS = timedelta(days=14)
+"""After which nobody is telephoned any more about something that did not arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +126,13 @@ def joined(session: Session, visit_id: int, now: datetime) -> None:
 
 def _list(session: Session, clinic: Clinic, now: datetime) -> CallList:
     lines: dict[int, Line] = {}
-    for call in session.scalars(_open().order_by(Call.id)):
+    for call in session.scalars(_open().where(Call.created_at > now - LASTS).order_by(Call.id)):
         visit = session.get(Visit, call.visit_id) if call.visit_id is not None else None
-        if visit is None:
+        if visit is None or (_is_of_visit(clinic, visit, call) and not visits.is_ahead(visit, now)):
             continue
         before = lines[visit.id].reasons if visit.id in lines else ()
-        reason = Reason(call.what, call.why, call.created_at)
+        is_gone = call.why == BLOCKED and call.chat_id is not None and outbox.is_gone(session, call.chat_id)
+        reason = Reason(call.what, GONE if is_gone else call.why, call.created_at)
         lines[visit.id] = Line(visits.card(session, clinic, visit), (*before, reason), call.id)
     for visit in session.scalars(_without_chat(clinic, now)):
         if visit.id not in lines and session.scalar(select(Call.id).where(Call.key == key(visit))) is None:
@@ -133,6 +140,12 @@ def _list(session: Session, clinic: Clinic, now: datetime) -> CallList:
             lines[visit.id] = Line(visits.card(session, clinic, visit), (reason,), 0)
     soonest = sorted(lines.values(), key=lambda line: (line.card.starts_at <= now, line.card.starts_at))
     return CallList(soonest, _made(session, clinic, now))
+
+
+def _is_of_visit(clinic: Clinic, visit: Visit, call: Call) -> bool:
+    """True for what nobody needs to hear once the visit is over or off."""
+    reminders = {step.id for step in clinic.steps(visit.treatment) if step.kind == "visit"}
+    return call.why == ASKED or call.what == TO_COME or call.what in reminders
 
 
 def _made(session: Session, clinic: Clinic, now: datetime) -> list[Made]:

@@ -21,7 +21,7 @@ from bot.clinic import opening, patients, plans, slots, staffroom
 from bot.clinic.slots import Free
 from bot.config import Clinic, Treatment
 from bot.delivery import outbox
-from bot.store.models import Audit, Fact, Patient, Visit
+from bot.store.models import Audit, Call, Fact, Patient, Visit
 
 SUBJECT = "visit"
 REQUESTED, PROPOSED, CONFIRMED = "requested", "proposed", plans.COUNTED_ON
@@ -32,6 +32,8 @@ LIVE = (REQUESTED, PROPOSED, CONFIRMED)
 BY_PATIENT, BY_STAFF, BY_TIME = "patient", "staff", "time"
 ASKED, MOVED = "visit requested", "visit moved"
 """What the audit calls a patient's wishes."""
+NEWS = frozenset({CONFIRMED, PROPOSED, CANCELLED, DECLINED, EXPIRED})
+"""States that the patient is told of where somebody else brought them about."""
 MOST_AN_HOUR = 10
 """Such wishes of one patient within an hour: each is a card that staff have to read."""
 CODE = "BCDFGHJKLMNPQRSTVWXZ23456789"
@@ -734,6 +736,11 @@ def is_counted_on(visit: Visit, now: datetime) -> bool:
     return sure and now < sure_start(visit) + (visit.ends_at - visit.starts_at)
 
 
+def is_ahead(visit: Visit, now: datetime) -> bool:
+    """True for a visit that is to be, or under way."""
+    return visit.status in LIVE and visit.ends_at > now
+
+
 def is_too_near(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> bool:
     """True where the clinic counts on the visit and its notice has passed; not where it has blocked the time itself."""
     sure = visit.starts_at if visit.status == CONFIRMED else visit.kept_starts_at
@@ -756,7 +763,19 @@ def change(
     visit.version += 1
     visit.due_at, visit.reminders = (visit.ends_at, 0) if status == CONFIRMED else (None, visit.reminders)
     session.flush()
+    _let_telephone(session, visit, actor, now)
     plans.plan(session, clinic, visit, now)
+
+
+def _let_telephone(session: Session, visit: Visit, actor: int | None, now: datetime) -> None:
+    """Put a patient on the call list who is known not to be reached with the news of their visit."""
+    patient = session.get(Patient, visit.chat_id) if visit.chat_id is not None else None
+    is_news = visit.status in NEWS and visit.ends_at > now and actor != visit.chat_id
+    if patient is not None and patient.unreachable_since is not None and is_news:
+        key = f"{SUBJECT}:{visit.id}:news:{visit.version}"
+        session.add(
+            Call(key=key, visit_id=visit.id, chat_id=visit.chat_id, why="blocked", what=visit.status, created_at=now)
+        )
 
 
 def _audit(

@@ -55,6 +55,12 @@ def step(say: Speech, name: str) -> str:
         "visit": say._("visit soon"),
         "answers": say._("health questions before the visit"),
         "care": say._("care after a visit"),
+        "confirmed": say._("confirmation of the visit"),
+        "cancelled": say._("that the visit is cancelled"),
+        "declined": say._("that the request is declined"),
+        "proposed": say._("another time for the visit"),
+        "expired": say._("that the request has ended"),
+        "news": say._("news of the visit"),
         "cannot come": say._("cannot come"),
         "another time": say._("needs another time"),
     }
@@ -91,7 +97,7 @@ def made(say: Speech, entries: Sequence[str]) -> str:
 def made_line(say: Speech, name: str, by: str | None, at: str) -> str:
     """Say who telephoned whom, and when."""
     if by is None:
-        return say._("✓ {name} has joined in Telegram ({at})").format(name=_short(name), at=at)
+        return say._("✓ {name} can be reached in Telegram now ({at})").format(name=_short(name), at=at)
     return say._("✓ {name}, by {by} ({at})").format(name=_short(name), by=_short(by), at=at)
 
 

@@ -345,6 +345,70 @@ async def test_a_tick_takes_nothing_off_the_list_that_was_not_shown(story: Story
     assert "3 days before" not in shown(story, message)
 
 
+async def test_news_that_nobody_got_is_telephoned_with_name_and_number(story: Story) -> None:
+    card = await confirmed(story)
+    await story.telegram.deactivate(story.anna.id)
+    before = newest(story)["message_id"]
+    await press(story, "Cancel the visit")
+    await press(story, "The practitioner is not available that day.")
+    await story.pass_time(2 * MINUTE)
+    said = story.since(story.group.id, before)
+    assert any("A message to Anna Nowak, +44 20 7946 0018 could not be sent: please telephone" in one for one in said)
+    await story.say(story.maya, "/calls", chat=story.group)
+    assert newest(story)["text"] == (
+        "☎ 1 person to telephone\n\n"
+        f"1. Anna Nowak · +44 20 7946 0018\n    Face · Friday, 27 November, 10:00 · {card.code}\n"
+        "    • that the visit is cancelled: has left Telegram"
+    )
+
+
+async def test_news_for_somebody_known_to_have_blocked_the_bot_is_on_the_list_until_they_return(story: Story) -> None:
+    await confirmed(story)
+    await story.telegram.block(story.anna.id)
+    await story.settle()
+    await press(story, "Cancel the visit")
+    await press(story, "The practitioner is not available that day.")
+    await story.say(story.maya, "/calls", chat=story.group)
+    assert "• that the visit is cancelled: has blocked the bot" in newest(story)["text"]
+    await story.start(story.anna)
+    await story.say(story.maya, "/calls", chat=story.group)
+    assert newest(story)["text"] == (
+        "☎ Nobody is to be telephoned.\n\nToday:\n✓ Anna Nowak can be reached in Telegram now (10:30)"
+    )
+
+
+async def test_nobody_is_telephoned_about_what_they_refused_or_to_be_sold_anything_or_for_ever(story: Story) -> None:
+    card = await confirmed(story)
+    assert story.database is not None
+    await story.database.transaction(
+        lambda session: consents.give(session, story.anna.id, consents.FOLLOW_UP, False, story.clock.now())
+    )
+    await until(story, ENDS)
+    await press(story, "Done")
+    await story.telegram.block(story.anna.id)
+    await story.settle()
+    for day in (1, 3, 15, 29):
+        await until(story, FRIDAY + day * DAY)
+        await story.pass_time(3 * HOUR)
+    assert await rows(story, select(Call)) == []
+    again = await confirmed(story, FRIDAY + 35 * DAY, by=story.tom, name="Tom Reed", phone="+447700900123")
+    await story.telegram.block(story.tom.id)
+    await story.settle()
+    await until(story, FRIDAY + 32 * DAY + HOUR)
+    await story.say(story.maya, "/calls", chat=story.group)
+    assert "Tom Reed" in newest(story)["text"]
+    await story.say(story.maya, f"/find {again.code}", chat=story.group)
+    await press(story, "1")
+    await press(story, "Cancel the visit")
+    await press(story, "The practitioner is not available that day.")
+    await story.say(story.maya, "/calls", chat=story.group)
+    assert "reminder" not in newest(story)["text"]
+    await story.pass_time(15 * DAY)
+    await story.say(story.maya, "/calls", chat=story.group)
+    assert newest(story)["text"] == "☎ Nobody is to be telephoned."
+    assert card.code not in newest(story)["text"]
+
+
 # --- the record
 
 
