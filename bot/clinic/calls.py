@@ -11,7 +11,7 @@ from bot.clinic import staffroom, timing, visits
 from bot.clinic.visits import LIVE, Actor, Card, NotHere
 from bot.config import Clinic
 from bot.delivery import outbox
-from bot.store.models import Audit, Call, Visit
+from bot.store.models import Audit, Call, Invite, Visit
 
 NEVER_JOINED = "never joined"
 ASKED = "asked for it"
@@ -20,7 +20,7 @@ TO_COME = "visit"
 """What is to be said to somebody who has a visit soon and no chat."""
 
 
-BLOCKED, GONE = "blocked", "gone"
+BLOCKED, GONE, UNOPENED = "blocked", "gone", "unopened"
 LASTS = timedelta(days=14)
 """After which nobody is telephoned any more about something that did not arrive."""
 
@@ -131,15 +131,24 @@ def _list(session: Session, clinic: Clinic, now: datetime) -> CallList:
         if visit is None or (_is_of_visit(clinic, visit, call) and not visits.is_ahead(visit, now)):
             continue
         before = lines[visit.id].reasons if visit.id in lines else ()
-        is_gone = call.why == BLOCKED and call.chat_id is not None and outbox.is_gone(session, call.chat_id)
-        reason = Reason(call.what, GONE if is_gone else call.why, call.created_at)
+        reason = Reason(call.what, _why(session, visit, call.why, call.chat_id), call.created_at)
         lines[visit.id] = Line(visits.card(session, clinic, visit), (*before, reason), call.id)
     for visit in session.scalars(_without_chat(clinic, now)):
         if visit.id not in lines and session.scalar(select(Call.id).where(Call.key == key(visit))) is None:
-            reason = Reason(TO_COME, NEVER_JOINED, now)
+            reason = Reason(TO_COME, _why(session, visit, NEVER_JOINED, None), now)
             lines[visit.id] = Line(visits.card(session, clinic, visit), (reason,), 0)
     soonest = sorted(lines.values(), key=lambda line: (line.card.starts_at <= now, line.card.starts_at))
     return CallList(soonest, _made(session, clinic, now))
+
+
+def _why(session: Session, visit: Visit, why: str, chat_id: int | None) -> str:
+    """Return more exactly why somebody was not reached: as it is now, where the program learnt it since."""
+    if why == BLOCKED and chat_id is not None and outbox.is_gone(session, chat_id):
+        return GONE
+    unopened = select(Invite.digest).where(Invite.visit_id == visit.id, Invite.used_at.is_(None)).limit(1)
+    if why == NEVER_JOINED and visit.chat_id is None and session.scalar(unopened) is not None:
+        return UNOPENED
+    return why
 
 
 def _is_of_visit(clinic: Clinic, visit: Visit, call: Call) -> bool:

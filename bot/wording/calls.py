@@ -74,6 +74,7 @@ def _why(say: Speech, why: str) -> str:
         "uncertain": say._("may not have arrived"),
         "refused": say._("Telegram did not take it"),
         "never joined": say._("has no chat with the bot"),
+        "unopened": say._("has not opened the link to this chat"),
         "asked for it": say._("wrote so here, too near to the visit to change it alone"),
         "withdrawn": say._("does not want it here any more"),
     }.get(why) or escape(why)
