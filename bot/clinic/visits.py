@@ -47,6 +47,8 @@ FOUND = 20
 """Visits shown for one search."""
 ASK_AGAIN, MOST_ASKED = timedelta(days=1), 3
 """How often staff are asked how a visit was."""
+UNMARKED_FOR = timedelta(days=30)
+"""How long a visit of which nobody said how it was is listed."""
 LAST_CALL = timedelta(hours=1)
 """Before a visit, that a request for it is decided at the latest."""
 FREED = "time freed"
@@ -461,6 +463,14 @@ def pending(session: Session, clinic: Clinic, now: datetime) -> list[Card]:
     """Return what waits for staff's decision, the oldest first."""
     waiting = select(Visit).where(Visit.status == REQUESTED, Visit.starts_at > now)
     return [card(session, clinic, visit) for visit in session.scalars(waiting.order_by(Visit.requested_at, Visit.id))]
+
+
+def unmarked(session: Session, clinic: Clinic, now: datetime) -> list[Card]:
+    """Return the visits of the last days that are over and neither done nor missed, the oldest first."""
+    over = (Visit.status == CONFIRMED, Visit.ends_at <= now, Visit.ends_at > now - UNMARKED_FOR)
+    return [
+        card(session, clinic, visit) for visit in session.scalars(select(Visit).where(*over).order_by(Visit.ends_at))
+    ]
 
 
 def between(session: Session, clinic: Clinic, start: datetime, end: datetime) -> list[Card]:

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from bot.clinic import consents, patients, records, visits
+from bot.clinic import consents, endings, patients, records, visits
 from bot.clinic.patients import Person
 from bot.clinic.records import Unreadable
 from bot.clinic.visits import Actor, Card, Changed, Requested, Wanted
@@ -183,7 +183,7 @@ async def test_an_interval_is_typed(story: Story) -> None:
     assert newest(story)["text"] == (
         f"Maya, reply to this message with the number of weeks until the next session of Anna Nowak ({card.code})."
     )
-    for nonsense in ("soon", "0", "60", "in 120 days"):
+    for nonsense in ("soon", "0", "60", "in 120 days", "10 days", "in 2 months", "3-4 weeks", "1.5 weeks"):
         (again,) = await reply(story, nonsense)
         assert again == "I could not read that. Please reply again with a number of weeks from 1 to 52."
     (said,) = await reply(story, "in 5 weeks")
@@ -212,6 +212,82 @@ async def test_the_last_session_ends_the_course(story: Story) -> None:
     await press(story, "4 weeks")  # there is another one after all
     assert "results" not in await planned(story)
     assert (await planned(story))["next-session"] == datetime(2026, 12, 25, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "weeks"),
+    [("5", 5), ("in 5 weeks", 5), ("six weeks", 6), ("21 days", 3), ("3w", 3), ("2 wks please", 2),
+     ("in a month", None), ("1 month", None), ("", None), ("53", None), ("3 or 4", None)],
+)  # fmt: skip
+def test_an_interval_is_whole_weeks(text: str, weeks: int | None) -> None:
+    assert endings.read_weeks(text) == weeks
+
+
+async def test_a_course_that_was_ended_by_mistake_keeps_its_length(story: Story) -> None:
+    await confirmed(story)
+    await until(story, ENDS)
+    await press(story, "Done")
+    await press(story, "of 3")
+    await press(story, "No next session")
+    assert "Session 1 of 1." in newest(story)["text"]
+    await press(story, "2 weeks")
+    assert "Session 1 of 3." in newest(story)["text"]
+    await press(story, "No next session")
+    await press(story, "of 4")
+    assert "Session 1 of 4.\n\nNext session in 2 weeks" in newest(story)["text"]
+    assert "next-session" in await planned(story)
+
+
+async def test_the_sessions_after_one_that_is_taken_back_are_counted_anew(story: Story) -> None:
+    await confirmed(story, FRIDAY - DAY)
+    await until(story, ENDS - DAY)
+    await press(story, "Done")
+    first = newest(story)["message_id"]
+    await confirmed(story, FRIDAY + DAY)
+    await until(story, ENDS + DAY)
+    await press(story, "Done")
+    _, undo = next(
+        (button["text"], button["callback_data"])
+        for row in story.message(story.group.id, first)["reply_markup"]["inline_keyboard"]
+        for button in row
+        if button["text"].startswith("↩")
+    )
+    await story.telegram.tap(story.maya.id, story.group.id, first, undo)
+    await story.settle()
+    found = await rows(story, select(Visit).order_by(Visit.id))
+    assert [(one.status, one.session_number) for one in found] == [("confirmed", None), ("completed", 1)]
+
+
+async def test_still_here_is_an_answer_and_who_is_never_marked_stays_listed(story: Story) -> None:
+    card = await confirmed(story)
+    await until(story, ENDS)
+    for _ in range(4):
+        await press(story, "Still here")
+        await story.pass_time(15 * MINUTE)
+    asked = newest(story)["message_id"]
+    assert newest(story)["text"].startswith(f"🕒 How was visit {card.code}?")
+    await story.pass_time(DAY)
+    assert newest(story)["message_id"] > asked
+    await story.pass_time(5 * DAY)
+    await story.say(story.maya, "/pending", chat=story.group)
+    assert "Over, and nobody said how they were (no aftercare goes out until then)\n1. ✅" in newest(story)["text"]
+    assert card.code in newest(story)["text"]
+    await press(story, "1")
+    await press(story, "Done")
+    assert "☎ It is too late for the care card to be sent." in newest(story)["text"]
+    await story.say(story.maya, "/pending", chat=story.group)
+    assert newest(story)["text"] == "No request is waiting for a decision."
+
+
+async def test_tomorrow_shows_who_has_confirmed(story: Story) -> None:
+    await confirmed(story)
+    await confirmed(story, FRIDAY + 2 * HOUR, by=story.tom, name="Tom Reed", phone="+447700900123")
+    await until(story, FRIDAY - DAY)
+    await story.tap(story.anna, "✅ I'll be there")
+    await story.say(story.maya, "/tomorrow", chat=story.group)
+    lines = newest(story)["text"].splitlines()
+    assert lines[2] == "    👍 says that they come"
+    assert lines[4] == "    no answer yet"
 
 
 async def test_what_was_said_by_mistake_is_taken_back(story: Story) -> None:
