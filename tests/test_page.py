@@ -154,7 +154,7 @@ def test_a_course_of_three_sessions_is_played_with_the_clock(browser: Browser, t
             # the next sessions are booked for the day after, too late for the reminder three days before
             programme = PROGRAMME[session > 1 :] if session < 3 else [*PROGRAMME[1:-1], *AFTER_THE_COURSE]
             for said in programme:
-                next_message(page, staff, said, len(heard), ends_course=session == 3)
+                next_message(page, staff, said, len(heard), session)
                 heard.append(said)
             if session < 3:
                 page.locator('[data-pane="patient"] [data-role="inline-button"]', has_text=OFFERED).last.click()
@@ -170,7 +170,7 @@ def test_a_course_of_three_sessions_is_played_with_the_clock(browser: Browser, t
 
 
 def check_times(page: Page, address: str, heard: list[str]) -> None:
-    """See that each note came when the programme says, counted from the end of its session as staff were asked of it."""
+    """See that each note came when the programme says, counted from when staff were asked how its session was."""
     state = page.request.get(f"{address}sandbox/state").json()
     tom = next(user["id"] for user in state["users"] if user["first_name"] == "Tom")
     group = next(chat["id"] for chat in state["chats"] if chat["id"] < 0)
@@ -206,9 +206,9 @@ def told(page: Page, address: str, chat_id: int) -> list[tuple[datetime, str]]:
     ]
 
 
-def next_message(page: Page, staff: Pane, said: str, before: int, *, ends_course: bool) -> None:
+def next_message(page: Page, staff: Pane, said: str, before: int, session: int) -> None:
     """Move the clock until the patient has more than so many notes, and see that the next one says this; staff say of
-    a visit that it is done."""
+    a session that it is done, and of the third that it was the last."""
     notes = page.locator('[data-pane="patient"] [data-message-id][data-from="bot"]', has_text="A note from Linden")
     done = page.locator('[data-pane="staff"] [data-role="inline-button"]', has_text=re.compile(r"^\s*Done\s*$"))
     for _ in range(15):
@@ -222,8 +222,8 @@ def next_message(page: Page, staff: Pane, said: str, before: int, *, ends_course
                 break
         if done.count():
             done.last.click()
-            staff.newest("of how many?")
-            if ends_course:
+            staff.newest(f"Session {session}, of how many?")
+            if session == 3:
                 staff.tap("No next session")
                 staff.newest("No next session:")
     raise AssertionError(f"nobody said {said!r}")
