@@ -156,7 +156,7 @@ def _heard(  # noqa: PLR0912  one outcome, one answer
         case ForTheClinic(told):
             yield from _passed_on(desk, say, chat_id, told)
         case ToldOfVisit():
-            yield from followups.told_of_visit(desk, say, chat_id, outcome, said.text)
+            yield from _told_in_bounds(desk, say, chat_id, outcome, said.text)
         case Relayed(card):
             yield from _relayed_in_bounds(desk, say, chat_id, said, card)
         case Unreadable():
@@ -181,6 +181,17 @@ def _relayed_in_bounds(desk: Desk, say: Speech, chat_id: int, said: Said, card: 
     match desk.relay.judge(chat_id, desk.clock.now()):
         case Verdict.HEED:
             yield _relayed(desk, chat_id, said, card)
+        case Verdict.TELL:
+            yield Owed(Message(chat_id, answers.relayed_enough(say, desk.clinic)))
+        case Verdict.IGNORE:
+            return
+
+
+def _told_in_bounds(desk: Desk, say: Speech, chat_id: int, told: ToldOfVisit, text: str) -> Iterator[Owed]:
+    """Pass on what a patient writes of a visit that is near, as long as staff can read it all."""
+    match desk.relay.judge(chat_id, desk.clock.now()):
+        case Verdict.HEED:
+            yield from followups.told_of_visit(desk, say, chat_id, told, text)
         case Verdict.TELL:
             yield Owed(Message(chat_id, answers.relayed_enough(say, desk.clinic)))
         case Verdict.IGNORE:

@@ -276,6 +276,16 @@ async def test_words_say_what_the_buttons_of_a_reminder_say(
         assert note.endswith(f"writes:\n{text}")
 
 
+async def test_one_persons_lateness_does_not_flood_the_group(story: Story) -> None:
+    await booked(story)
+    await until(story, FRIDAY - 2 * HOUR)
+    seen = story._last(story.group.id)
+    for minutes in range(1, 66):
+        story.clock.advance(timedelta(seconds=3))
+        await story.say(story.anna, f"I am {minutes} minutes late")
+    assert len(in_group(story, seen)) == 60
+
+
 async def test_such_words_far_from_the_visit_are_heard_as_before(story: Story) -> None:
     await booked(story)
     seen = story._last(story.group.id)
