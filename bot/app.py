@@ -13,7 +13,19 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from telegram.error import InvalidToken, TelegramError
 
 from bot import logs
-from bot.clinic import backups, drafts, enquiries, followups, rehearsal, replies, staffroom, upkeep, visits, waits
+from bot.clinic import (
+    backups,
+    drafts,
+    enquiries,
+    followups,
+    rehearsal,
+    replies,
+    staffroom,
+    undelivered,
+    upkeep,
+    visits,
+    waits,
+)
 from bot.clock import Clock
 from bot.config import Clinic, Settings
 from bot.delivery import inbox, outbox
@@ -32,6 +44,7 @@ from bot.store import backup
 from bot.store.database import Database, Session, is_passing
 from bot.store.models import Fact
 from bot.wording import facts, front, staff
+from bot.wording import visits as visit_words
 from bot.wording.speech import Speech, Speeches
 from faq import content
 from faq.check import Finding, check
@@ -149,7 +162,6 @@ class App:
             meters=self.meters,
         )
         self.edge = Edge(self.wire, settings.token.get_secret_value(), all_handlers(self.desk))
-        staff_speech = self.speeches.default
         self._replica = Replica(database)
         self.dispatcher = Dispatcher(
             database,
@@ -157,7 +169,7 @@ class App:
             clock,
             Voice(
                 repeat_mark=lambda language: front.repeat_mark(self.speeches.of(language)),
-                alarm=lambda row_id: staff.undeliverable(staff_speech, row_id),
+                alarm=self._alarm,
             ),
             limiter=limiter or Limiter(Rate(settings.send_rate, max(1.0, settings.send_rate / 5))),
             sends=self._replica.sends,
@@ -182,6 +194,12 @@ class App:
     def username(self) -> str:
         """The bot's @name, without the @; known once it is started."""
         return self.edge.username
+
+    def _alarm(self, session: Session, row_id: int) -> str:
+        """Say to staff that a message could not be sent, and to whom."""
+        name, phone = undelivered.whose(session, row_id)
+        shown = visit_words.phone(phone, self.clinic.country) if phone else None
+        return staff.undeliverable(self.speeches.default, row_id, name, shown)
 
     async def start(self) -> None:
         """Reach Telegram, take up what an earlier run left behind, and begin; raises SettingsError for a bad token."""

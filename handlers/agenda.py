@@ -1,7 +1,7 @@
 """Days in the staff group: what waits, what is today, who comes when, and time that is kept free."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from bot.delivery.messages import Button, Edit, Kind, Message
 from bot.store.database import Session
 from bot.wording import agenda as words
 from bot.wording import front
+from handlers import endings
 from handlers import visits as visit_cards
 from handlers.desk import Desk, Owed
 from handlers.pages import Page
@@ -142,6 +143,7 @@ def _page(desk: Desk, session: Session, chat_id: int, what: str, number: int, no
             if isinstance(cards, NotHere):
                 return None
             lines = [_dated(desk, card) for card in cards]
+            lines += [_unmarked(desk, card) for card in agenda.unmarked(session, clinic, chat_id, now)]
             return _drawn(desk, words.pending(say, len(cards)), lines, number, what)
         case "b":
             spans = agenda.blocked(session, chat_id, now)
@@ -210,6 +212,13 @@ def _dated(desk: Desk, card: Card) -> _Line:
     return _visit(desk, card, card.starts_at, desk.staff_speech.instant(card.starts_at), "")
 
 
+def _unmarked(desk: Desk, card: Card) -> _Line:
+    """Draw a visit that is over; its number posts the question how it was."""
+    ask = f"{endings.ASK}:{card.visit_id}"
+    head = words.unmarked(desk.staff_speech)
+    return replace(_dated(desk, card), head=head, opens=lambda place: Button(str(place), ask))
+
+
 def _visit(desk: Desk, card: Card, at: datetime, when: str, head: str) -> _Line:
     say = desk.staff_speech
     is_kept = card.kept_starts_at is not None and at == card.kept_starts_at and at != card.starts_at
@@ -221,6 +230,9 @@ def _visit(desk: Desk, card: Card, at: datetime, when: str, head: str) -> _Line:
         note = words.moving_from(say, say.instant(card.kept_starts_at))
     elif card.status == visits.REQUESTED:
         note = words.since(say, say.instant(card.requested_at))
+    if not note or is_kept:
+        answer = _is_coming(desk, card, at)
+        note = "\n    ".join(part for part in (note, answer) if part)
     practitioner = visit_cards.practitioner(desk, card.kept_practitioner or "") if is_kept else shown.practitioner
 
     def text(place: int) -> str:
@@ -238,6 +250,17 @@ def _visit(desk: Desk, card: Card, at: datetime, when: str, head: str) -> _Line:
         )
 
     return _Line(text, head, lambda place: Button(str(place), f"{visit_cards.OPEN}:{card.visit_id}"))
+
+
+def _is_coming(desk: Desk, card: Card, at: datetime) -> str:
+    """Say of a visit of today or tomorrow whether its patient has confirmed it, so that staff can ring the rest."""
+    now, zone, say = desk.clock.now(), desk.clinic.tz, desk.staff_speech
+    is_sure = card.status == visits.CONFIRMED or card.is_move
+    if not is_sure or at <= now or at.astimezone(zone).date() - now.astimezone(zone).date() > timedelta(days=1):
+        return ""
+    if card.answered_at is not None:
+        return words.is_coming(say)
+    return words.no_answer(say) if card.reachable else words.not_reached(say)
 
 
 def _block_line(desk: Desk, span: Span) -> _Line:

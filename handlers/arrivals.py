@@ -28,15 +28,17 @@ from bot.clinic.arrivals import (
     Joined,
     JoinedBefore,
     JoinOutcome,
+    Known,
     NoSuchLink,
     Over,
     Parted,
+    Tied,
     Untied,
     UsedUp,
 )
 from bot.clinic.enquiries import About
 from bot.clinic.visits import Actor, Card, NotHere, Taken
-from bot.delivery.messages import Attachment, Button, Delete, Edit, ForceReply, Kind, Message
+from bot.delivery.messages import Attachment, Button, Caption, Delete, Edit, ForceReply, Kind, Message, Rows
 from bot.delivery.patience import Verdict
 from bot.store.database import Session
 from bot.wording import arrivals as words
@@ -54,6 +56,8 @@ GROUP = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
 ANEW, TREATMENT, WHO, DAY, AT, NOW, STOP = "nw", "nt", "nm", "nd", "na", "nn", "nx"
 LINK = "nlink"
 """Makes a new link for a visit."""
+TIE = "ntie"
+"""Ties a visit to the chat that its patient has already."""
 NOT_THEM = "nnot"
 """Takes a visit from a chat that joined it."""
 CONSENT = "ja"
@@ -74,6 +78,7 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
         CommandHandler("new", partial(begin, desk), GROUP),
         CallbackQueryHandler(partial(step, desk), pattern=f"^({steps})$"),
         CallbackQueryHandler(partial(make_link, desk), pattern=rf"^{LINK}:\d{{1,18}}$"),
+        CallbackQueryHandler(partial(tie, desk), pattern=rf"^{TIE}:\d{{1,18}}:\d{{1,18}}$"),
         CallbackQueryHandler(partial(untie, desk), pattern=rf"^{NOT_THEM}:\d{{1,18}}:\d{{1,18}}$"),
         CallbackQueryHandler(
             in_private(desk, partial(answer_consent, desk)),
@@ -255,9 +260,9 @@ async def write_caller(desk: Desk, update: Update, message: TelegramMessage, abo
 
     def render(outcome: Entered | Taken | NotHere) -> Iterator[Owed]:
         match outcome:
-            case Entered(card, secret, until):
+            case Entered(card, secret, until, known):
                 yield visit_cards.posted(desk, card)
-                yield _link(desk, username, card, secret, until)
+                yield _link(desk, username, card, secret, until, known)
             case Taken(free):
                 times = [
                     f"{say.instant(one.starts_at)} · {visit_cards.practitioner(desk, one.practitioner)}" for one in free
@@ -285,10 +290,15 @@ def qr_code(address: str) -> bytes:
     return picture.getvalue()
 
 
-def _link(desk: Desk, username: str, card: Card, secret: str, until: datetime) -> Owed:
+def _link(desk: Desk, username: str, card: Card, secret: str, until: datetime, known: Known | None = None) -> Owed:
+    """Show the way to the visit: its link, or the chat that its patient has already."""
     say, address = desk.staff_speech, link(username, secret)
     caption = words.link_caption(say, card.code, card.name, address, say.day(until.astimezone(say.zone).date()))
-    again = ((Button(words.new_link_button(say), f"{LINK}:{card.visit_id}"),),)
+    again: Rows = ((Button(words.new_link_button(say), f"{LINK}:{card.visit_id}"),),)
+    if known is not None:
+        caption = f"{caption}\n\n{words.is_known(say, known.name)}"
+        tie = Button(words.tie_button(say, known.name), f"{TIE}:{card.visit_id}:{known.chat_id}")
+        again = ((tie,), *again)
     picture = Attachment(
         card.staff_chat, f"{card.code}.png", "image/png", qr_code(address), caption, again, Kind.STAFF, card.message_id
     )
@@ -305,7 +315,7 @@ async def make_link(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TY
 
     def render(outcome: Invited | HasChat | NotHere) -> Iterator[Owed]:
         if isinstance(outcome, Invited):
-            yield _link(desk, username, outcome.card, outcome.secret, outcome.until)
+            yield _link(desk, username, outcome.card, outcome.secret, outcome.until, outcome.known)
 
     outcome = await desk.keep(
         update,
@@ -319,6 +329,37 @@ async def make_link(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TY
         case NotHere():
             await desk.acknowledge(query, visit_words.gone(say), alert=True)
         case Invited() | None:
+            await desk.acknowledge(query)
+
+
+async def tie(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Tie a visit to the chat that its patient has already, and tell the patient of it."""
+    query = update.callback_query
+    if query is None or query.data is None or query.message is None:
+        return
+    visit_id, chat_id = map(int, query.data.split(":")[1:])
+    place, say = (query.message.chat.id, query.message.message_id), desk.staff_speech
+    actor = Actor(query.from_user.id, query.from_user.first_name)
+
+    def render(outcome: Tied | HasChat | NotHere) -> Iterator[Owed]:
+        if isinstance(outcome, Tied):
+            yield Owed(Caption(*place, words.tied(say, outcome.card.code, outcome.card.name, actor.name), Kind.STAFF))
+            yield from visit_cards.refreshed(desk, outcome.card)
+            yield _joined_note(desk, chat_id, outcome.card)
+            yield from visit_cards.told(desk, outcome.card)
+
+    outcome = await desk.keep(
+        update,
+        say,
+        lambda session, now: arrivals.tie(session, desk.clinic, visit_id, chat_id, place[0], actor, now),
+        render,
+    )
+    match outcome:
+        case HasChat():
+            await desk.acknowledge(query, words.has_chat(say), alert=True)
+        case NotHere():
+            await desk.acknowledge(query, visit_words.gone(say), alert=True)
+        case Tied() | None:
             await desk.acknowledge(query)
 
 

@@ -380,6 +380,11 @@ def buttons_only(desk: Desk, say: Speech, form: Form) -> Iterator[Owed]:
     yield from shown(desk, say, form, note=words.buttons_only(say))
 
 
+def way_out(say: Speech, form: Form) -> Rows:
+    """Return the button that ends the form."""
+    return ((Button(words.stop_button(say), data(form, STOP)),),)
+
+
 def _lost(say: Speech, lost: str) -> str:
     return words.day_lost(say) if lost == DAY else words.time_lost(say)
 

@@ -80,6 +80,12 @@ def closed(desk: Desk, card: Card) -> Iterator[Owed]:
         yield Owed(Message(card.staff_chat, text, kind=Kind.STAFF, reply_to=card.message_id), card.subject)
 
 
+def going_on(desk: Desk, card: Card) -> Owed:
+    """Tell the patient that staff have settled the problem, and that messages are sent again."""
+    say = desk.speeches.of(card.language)
+    return Owed(Message(card.chat_id, answers.goes_on(say, desk.clinic)), language=card.language)
+
+
 def due(desk: Desk, happened: Due) -> Iterator[Owed]:
     """Say what time has brought."""
     say = desk.speeches.of(happened.card.language)

@@ -1,6 +1,5 @@
 """The end of a visit in the staff group: how it was, the next interval, the place in the course, and a kind word."""
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
@@ -102,6 +101,8 @@ def _course(desk: Desk, ending: Ending) -> Iterator[str]:
             yield words.no_next_session(say)
         else:
             yield words.next_session(say, progress.interval_weeks, ending.next_from)
+    if ending.care_is_late:
+        yield words.care_is_late(say, visit_words.phone(ending.card.phone, desk.clinic.country))
     if not ending.card.reachable:
         yield words.reached_by_telephone(say)
 
@@ -266,9 +267,9 @@ async def write_weeks(desk: Desk, update: Update, message: TelegramMessage, abou
     author, say = message.from_user, desk.staff_speech
     if author is None:
         return
-    chat_id, found = message.chat.id, re.search(r"(?<!\d)\d{1,2}(?!\d)", message.text or "")
-    weeks, actor = int(found.group()) if found else 0, Actor(author.id, author.first_name)
-    if not 1 <= weeks <= endings.LONGEST:
+    chat_id, actor = message.chat.id, Actor(author.id, author.first_name)
+    weeks = endings.read_weeks(message.text or "")
+    if weeks is None:
         text = words.no_weeks(say, endings.LONGEST)
         below = ForceReply(words.weeks_hint(say))
         again = Message(chat_id, text, kind=messages.Kind.STAFF, reply_to=message.message_id, below=below)

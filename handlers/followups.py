@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, get_args
 
 from telegram import CallbackQuery, Update
-from telegram.ext import BaseHandler, CallbackQueryHandler, ContextTypes
+from telegram.ext import BaseHandler, CallbackQueryHandler, CommandHandler, ContextTypes, filters
 
 from bot.clinic import consents, drafts, followups, preferences, replies, slots, undelivered
 from bot.clinic.enquiries import Asked, NobodyToAsk, PassedOn, Relayed
@@ -34,8 +34,10 @@ from bot.clinic.replies import (
     RunningLate,
     Shown,
     Thanked,
+    ToldOfVisit,
+    WantsOff,
 )
-from bot.clinic.visits import Card, TooLate
+from bot.clinic.visits import Card
 from bot.delivery.messages import Button, Edit, Kind, Message, Rows
 from bot.programme import Answer
 from bot.wording import booking as booking_words
@@ -63,6 +65,7 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
     """Return the handlers of this conversation."""
     number = r"\d{1,18}"
     return [
+        CommandHandler("stop", partial(ask_stop, desk), filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE),
         CallbackQueryHandler(
             in_private(desk, partial(answer, desk)), pattern=rf"^{ANSWER}:{number}:({'|'.join(ANSWERS)})$"
         ),
@@ -168,7 +171,8 @@ def _answers(desk: Desk, say: Speech, parts: Sequence[Part]) -> Iterator[tuple[B
             key = one, part.card.visit_id if of_visit else 0
             if key not in seen:
                 seen.add(key)
-                label = words.button(say, one)
+                is_near = of_visit and staffs.is_fixed(desk, part.card)
+                label = words.cannot_come_button(say) if is_near and one == "cancel" else words.button(say, one)
                 if of_visit and len(asked_of) > 1:
                     label = words.for_visit(label, _short_time(say, part.card))
                 found.append(Button(label, f"{ANSWER}:{part.id}:{one}"))
@@ -237,8 +241,8 @@ def _answered(desk: Desk, say: Speech, chat_id: int, said: Answer, outcome: Answ
             yield from booking.begun(desk, say, chat_id, begun)
         case Cancelling(card):
             yield Owed(_sure(desk, say, chat_id, card))
-        case TooLate(_, hours):
-            yield Owed(Message(chat_id, booking_words.too_late(say, clinic, hours)))
+        case WantsOff(card, wish, again):
+            yield from _wants_off(desk, say, chat_id, card, wish, again=again)
         case Choosing(number, what):
             yield Owed(_choice(desk, say, chat_id, number, what))
         case NoConsent():
@@ -248,7 +252,8 @@ def _answered(desk: Desk, say: Speech, chat_id: int, said: Answer, outcome: Answ
             if page is not None:
                 yield Owed(Message(chat_id, page.text, page.rows))
         case Invited():
-            yield Owed(Message(chat_id, words.ask_away(say, clinic)))
+            invites = words.ask_the_clinic if said == replies.ASK else words.ask_away
+            yield Owed(Message(chat_id, invites(say, clinic)))
         case Thanked(one):
             link = clinic.followups.review if one == "happy" else None
             rows = ((Button(words.review_button(say), url=link),),) if link else ()
@@ -259,6 +264,36 @@ def _answered(desk: Desk, say: Speech, chat_id: int, said: Answer, outcome: Answ
             yield from _for_a_person(desk, say, chat_id, said, told)
         case NotYours() | Known():
             return
+
+
+def _wants_off(desk: Desk, say: Speech, chat_id: int, card: Card, wish: str, *, again: bool) -> Iterator[Owed]:
+    """Say that staff know, and that it is not done yet; they get a note with the number, once."""
+    yield Owed(Message(chat_id, words.wants_off(say, desk.clinic, facts(desk, say, card), moves=wish == "move")))
+    if not again:
+        staff_say = desk.staff_speech
+        visit = staffs.plain(desk, staff_say, card)
+        when = staff_say.instant(card.kept_starts_at or card.starts_at)
+        note = words.wants_off_note(staff_say, card.name, card.code, when, visit.phone, moves=wish == "move")
+        yield staffs.noted(desk, card, note)
+        yield from staffs.refreshed(desk, card)
+
+
+def told_of_visit(desk: Desk, say: Speech, chat_id: int, told: ToldOfVisit, text: str) -> Iterator[Owed]:
+    """Pass on what a patient writes of a visit that is near, and say so."""
+    card, staff_say = told.card, desk.staff_speech
+    match told.said:
+        case "late":
+            yield Owed(Message(chat_id, words.late_passed_on(say, desk.clinic)))
+        case "off":
+            yield Owed(Message(chat_id, words.wants_off(say, desk.clinic, facts(desk, say, card), moves=False)))
+        case "coming":
+            yield Owed(Message(chat_id, words.expected(say, facts(desk, say, card))))
+            yield from staffs.refreshed(desk, card)
+            return
+    when = staff_say.instant(card.kept_starts_at or card.starts_at)
+    phone = staffs.plain(desk, staff_say, card).phone
+    yield staffs.noted(desk, card, words.written_note(staff_say, card.name, card.code, when, phone, text))
+    yield from staffs.refreshed(desk, card)
 
 
 def _for_a_person(
@@ -480,16 +515,23 @@ async def change(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
 
 
 async def ask_stop(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Ask which messages are to stop."""
-    query = update.callback_query
-    if query is None or query.data is None:
+    """Ask which messages are to stop: below one of them, or for /stop."""
+    query, user = update.callback_query, update.effective_user
+    if user is None:
         return
-    say = desk.speech(query.from_user)
+    say, data = desk.speech(user), query.data if query is not None else f"{STOP}:0"
     choices = [*((PURPOSES[code], code) for code in "for"), (ALL, ALL), (KEEP, KEEP)]
-    rows = tuple((Button(words.stop_choice(say, what), f"{query.data}:{code}"),) for what, code in choices)
-    asked = Message(query.from_user.id, words.ask_stop(say), rows)
+    rows = tuple((Button(words.stop_choice(say, what), f"{data}:{code}"),) for what, code in choices)
+    asked = Message(user.id, words.ask_stop(say), rows)
     await desk.keep(update, say, lambda _session, _now: None, lambda _: [Owed(asked)])
-    await desk.acknowledge(query)
+    if query is not None:
+        await desk.acknowledge(query)
+
+
+def stop_which(desk: Desk, say: Speech, chat_id: int, form: Rows) -> Owed:
+    """Ask whether "stop" means the form, by its own button, or the messages."""
+    messages = Button(words.stop_messages_button(say), f"{STOP}:0")
+    return Owed(Message(chat_id, words.ask_what_stops(say), (*form, (messages,))))
 
 
 async def stop(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:

@@ -35,8 +35,8 @@ from bot.clinic.enquiries import (
     Unreadable,
 )
 from bot.clinic.preferences import Silenced
-from bot.clinic.reception import Answered, ButtonsOnly, Listed
-from bot.clinic.replies import Described
+from bot.clinic.reception import Answered, ButtonsOnly, Listed, RelayedAndSilenced, StopWhich
+from bot.clinic.replies import Described, ForTheClinic, ToldOfVisit
 from bot.clinic.visits import NoStaff, NotHere, TooMany
 from bot.delivery.messages import Copy, Kind, Message, Rows
 from bot.delivery.patience import Verdict
@@ -123,7 +123,7 @@ async def hear_edited(desk: Desk, update: Update, context: ContextTypes.DEFAULT_
         await cards.follow_edit(desk, update, message, lambda text, say: staff.relayed(say, name, text))
 
 
-def _heard(
+def _heard(  # noqa: PLR0912  one outcome, one answer
     desk: Desk, say: Speech, chat_id: int, said: Said, named: Words, outcome: reception.Outcome
 ) -> Iterator[Owed]:
     match outcome:
@@ -146,6 +146,17 @@ def _heard(
             yield from followups.described(desk, say, chat_id, card, _relayed(desk, chat_id, said, card))
         case Silenced():
             yield from followups.silenced(desk, say, chat_id, outcome)
+        case StopWhich(form):
+            yield followups.stop_which(desk, say, chat_id, booking.way_out(say, form))
+        case RelayedAndSilenced(relayed, silenced):
+            yield from _relayed_in_bounds(desk, say, chat_id, said, relayed.card)
+            yield from followups.silenced(desk, say, chat_id, silenced)
+        case ForTheClinic(AskedEnough()):
+            yield Owed(Message(chat_id, answers.asked_enough(say, desk.clinic)))
+        case ForTheClinic(told):
+            yield from _passed_on(desk, say, chat_id, told)
+        case ToldOfVisit():
+            yield from _told_in_bounds(desk, say, chat_id, outcome, said.text)
         case Relayed(card):
             yield from _relayed_in_bounds(desk, say, chat_id, said, card)
         case Unreadable():
@@ -170,6 +181,17 @@ def _relayed_in_bounds(desk: Desk, say: Speech, chat_id: int, said: Said, card: 
     match desk.relay.judge(chat_id, desk.clock.now()):
         case Verdict.HEED:
             yield _relayed(desk, chat_id, said, card)
+        case Verdict.TELL:
+            yield Owed(Message(chat_id, answers.relayed_enough(say, desk.clinic)))
+        case Verdict.IGNORE:
+            return
+
+
+def _told_in_bounds(desk: Desk, say: Speech, chat_id: int, told: ToldOfVisit, text: str) -> Iterator[Owed]:
+    """Pass on what a patient writes of a visit that is near, as long as staff can read it all."""
+    match desk.relay.judge(chat_id, desk.clock.now()):
+        case Verdict.HEED:
+            yield from followups.told_of_visit(desk, say, chat_id, told, text)
         case Verdict.TELL:
             yield Owed(Message(chat_id, answers.relayed_enough(say, desk.clinic)))
         case Verdict.IGNORE:

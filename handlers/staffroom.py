@@ -212,10 +212,11 @@ async def press(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
 
     def render(outcome: ChangeOutcome) -> Iterator[Owed]:
         match outcome:
-            case Changed(card, silent=False) if action == cards.CLOSE:
-                yield from cards.closed(desk, card)
-            case Changed(card):
-                yield from cards.refreshed(desk, card)
+            case Changed(card, silent=silent, goes_on=goes_on):
+                is_end = action == cards.CLOSE and not silent
+                yield from cards.closed(desk, card) if is_end else cards.refreshed(desk, card)
+                if goes_on:
+                    yield cards.going_on(desk, card)
             case Unchanged() | NotACard():
                 return
 

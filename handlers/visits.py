@@ -527,6 +527,12 @@ def is_near(desk: Desk, card: Card) -> bool:
     return card.starts_at - desk.clock.now() < timedelta(hours=desk.clinic.visits.notice_hours)
 
 
+def is_fixed(desk: Desk, card: Card) -> bool:
+    """True where whoever reads this now can change a visit that the clinic counts on by telephone only."""
+    sure = card.kept_starts_at or card.starts_at
+    return sure - desk.clock.now() <= timedelta(hours=desk.clinic.visits.notice_hours)
+
+
 def told(desk: Desk, card: Card) -> Iterator[Owed]:
     """Tell the patient what staff have made of the visit; ask staff to telephone where the bot cannot tell."""
     say = desk.speeches.of(card.language)

@@ -486,6 +486,14 @@ async def arrivals(course: Course) -> None:
     assert link is not None
     await story.start(story.tom, link[1])
     await course.explore()
+    await story.tap(story.tom, "I agree")
+    await story.say(story.maya, "/new", chat=group)
+    for label in (course.face, course.hart, "28", "10:00"):
+        await story.tap(story.maya, label, chat=group)
+    prompt = story.shown(group.id)["message_id"]
+    name = (await story.database.read(lambda session: session.get_one(Visit, 1))).name if story.database else ""
+    await story.say(story.maya, f"{name} 07700 900123", chat=group, reply_to=prompt)
+    await course.explore()
 
 
 async def gaps(course: Course) -> None:

@@ -1,13 +1,16 @@
 """clinic.toml and the settings: what is wrong is named with its file and its key or line, and what was expected."""
 
+import re
 from datetime import date, time
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from bot.clinic.rehearsal import look_through
 from bot.config import SETTINGS, Clinic, Settings, Span, find_clinic, load_clinic, load_settings, sample_clinic
 from bot.errors import ClinicError, SettingsError
+from faq.check import Gravity
 
 TOKEN = "1234567890:AAsecret-secret_secret"
 MONDAY = 'monday = ["09:00-13:00", "14:00-18:00"]'
@@ -26,6 +29,21 @@ def complaint(file: Path) -> str:
     with pytest.raises(ClinicError) as caught:
         load_clinic(file)
     return str(caught.value)
+
+
+def test_what_the_sample_shows_as_a_comment_can_be_taken_as_it_stands(tmp_path: Path) -> None:
+    shown = re.compile(r"^# (?=\[|[a-z_]+ = )", re.MULTILINE)
+    file = tmp_path / "clinic.toml"
+    file.write_text(shown.sub("", sample_clinic()), encoding="utf-8")
+    clinic = load_clinic(file)
+    steps = {step.id: step for step in clinic.steps("face")}
+    assert steps["check-1-day"].at == time(18)
+    assert "late-4-weeks" not in steps
+    assert steps["bring-list"].buttons == ("changed",)
+    assert (clinic.followups.quiet_from, clinic.followups.quiet_until) == (time(21), time(8))
+    assert clinic.followups.review is not None
+    assert clinic.treatments[0].sessions == 3
+    assert [one for one in look_through(clinic) if one.gravity is Gravity.ERROR] == []
 
 
 # --- clinic.toml ------------------------------------------------------------------------------------------------------

@@ -318,7 +318,7 @@ class Office:
             self.database,
             Wire(self.transport),
             self.clock,
-            Voice(repeat_mark=lambda _: "(again)", alarm=lambda row: f"alarm {row}"),
+            Voice(repeat_mark=lambda _: "(again)", alarm=lambda _session, row: f"alarm {row}"),
             limiter=Limiter(PLENTY, self.monotonic),
             staff_chat=lambda _: GROUP,
         )

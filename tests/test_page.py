@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from bot.clinic import timing
+from bot.clinic.timing import Quiet
+from bot.config import load_clinic
 from tests.browser import TELEPHONE, WIDE, Pane, chromium, demo
 
 OFFERED = re.compile(r"\d{1,2}:\d{2}( ·|\s*$)")
@@ -125,6 +129,14 @@ PROGRAMME = [
     "You may be due another session",
 ]  # fmt: skip
 """What the sample clinic says around each session."""
+AFTER_THE_COURSE = ["4 weeks since your visit", "Your course has finished", "12 weeks since your visit"]
+STEPS = {
+    "See you at": "before-2-hours", "Your care card": "care-card", "How is your skin today?": "check-1-day",
+    "Three days on": "check-3-days", "You may be due another session": "next-session",
+    "4 weeks since your visit": "late-4-weeks", "Your course has finished": "results",
+    "12 weeks since your visit": "late-12-weeks",
+}  # fmt: skip
+"""The steps of the programme by what they say; "Your visit is" is said by two."""
 
 
 def test_a_course_of_three_sessions_is_played_with_the_clock(browser: Browser, tmp_path: Path) -> None:
@@ -140,9 +152,9 @@ def test_a_course_of_three_sessions_is_played_with_the_clock(browser: Browser, t
             staff.choose("Confirm")
             patient.newest("Your visit is confirmed.")
             # the next sessions are booked for the day after, too late for the reminder three days before
-            programme = PROGRAMME[session > 1 : -1 if session == 3 else None]
+            programme = PROGRAMME[session > 1 :] if session < 3 else [*PROGRAMME[1:-1], *AFTER_THE_COURSE]
             for said in programme:
-                next_message(page, staff, said, len(heard), ends_course=session == 3)
+                next_message(page, staff, said, len(heard), session)
                 heard.append(said)
             if session < 3:
                 page.locator('[data-pane="patient"] [data-role="inline-button"]', has_text=OFFERED).last.click()
@@ -152,13 +164,51 @@ def test_a_course_of_three_sessions_is_played_with_the_clock(browser: Browser, t
                 patient.newest("Send to the clinic")
                 patient.tap("Send to the clinic")
                 patient.newest("Your request is with the clinic.")
-        assert heard == [*PROGRAMME, *PROGRAMME[1:], *PROGRAMME[1:-1]]
+        assert heard == [*PROGRAMME, *PROGRAMME[1:], *PROGRAMME[1:-1], *AFTER_THE_COURSE]
+        check_times(page, address, heard)
         page.close()
 
 
-def next_message(page: Page, staff: Pane, said: str, before: int, *, ends_course: bool) -> None:
+def check_times(page: Page, address: str, heard: list[str]) -> None:
+    """See that each note came when the programme says, counted from when staff were asked how its session was."""
+    state = page.request.get(f"{address}sandbox/state").json()
+    tom = next(user["id"] for user in state["users"] if user["first_name"] == "Tom")
+    group = next(chat["id"] for chat in state["chats"] if chat["id"] < 0)
+    notes = [at for at, text in told(page, address, tom) if text.startswith("A note from Linden")]
+    ends = [at for at, text in told(page, address, group) if "Done (Maya" in text and "Session " in text]
+    assert (len(notes), len(ends)) == (len(heard), 3)
+    clinic = load_clinic(None)
+    steps = {step.id: step for step in clinic.steps("face")}
+    quiet = Quiet(clinic.followups.quiet_from, clinic.followups.quiet_until)
+    session, reminders = 0, 0
+    for said, came_at in zip(heard, notes, strict=True):
+        if said == "Your visit is":
+            reminders += 1
+            name = "before-3-days" if reminders == 1 else "before-1-day"
+        else:
+            name = STEPS[said]
+        step, ended = steps[name], ends[session]
+        anchor = ended - timedelta(minutes=45) if step.anchor == "visit" else ended
+        due = timing.due(step, anchor, clinic.tz, 2)
+        assert due is not None
+        goes_at = timing.polite(due, timing.valid_until(step, anchor, due), quiet, clinic.tz, str(tom))
+        assert timedelta(0) <= came_at - goes_at < timedelta(minutes=5), (said, came_at, goes_at)
+        session += said == PROGRAMME[-1]
+
+
+def told(page: Page, address: str, chat_id: int) -> list[tuple[datetime, str]]:
+    """Return what the bot wrote in a chat, and when, in order."""
+    answer = page.request.get(f"{address}sandbox/chats/{chat_id}/messages").json()
+    return [
+        (datetime.fromtimestamp(one["date"], UTC), str(one.get("text", "")))
+        for one in answer["messages"]
+        if one["from"]["is_bot"]
+    ]
+
+
+def next_message(page: Page, staff: Pane, said: str, before: int, session: int) -> None:
     """Move the clock until the patient has more than so many notes, and see that the next one says this; staff say of
-    a visit that it is done."""
+    a session that it is done, and of the third that it was the last."""
     notes = page.locator('[data-pane="patient"] [data-message-id][data-from="bot"]', has_text="A note from Linden")
     done = page.locator('[data-pane="staff"] [data-role="inline-button"]', has_text=re.compile(r"^\s*Done\s*$"))
     for _ in range(15):
@@ -172,8 +222,8 @@ def next_message(page: Page, staff: Pane, said: str, before: int, *, ends_course
                 break
         if done.count():
             done.last.click()
-            staff.newest("of how many?")
-            if ends_course:
+            staff.newest(f"Session {session}, of how many?")
+            if session == 3:
                 staff.tap("No next session")
                 staff.newest("No next session:")
     raise AssertionError(f"nobody said {said!r}")

@@ -13,10 +13,10 @@ from bot.config import Clinic
 from bot.programme import Change
 from bot.wording import booking as booking_words
 from bot.wording import followups as words
-from faq import redflags
+from faq import arriving, redflags
 from faq.check import Gravity
 from faq.redflags import Level
-from faq.stopping import wants_stop
+from faq.stopping import GENERAL, what_to_stop
 from tests.story import MONDAY
 
 
@@ -30,10 +30,14 @@ from tests.story import MONDAY
         "enough of these texts", "stop spamming me", "take me off your list", "stop sending me offers please",
         "I don't want your promotions", "quit bothering me", "Do not contact me", "can you stop the messages",
         "I do not want to receive any more texts", "hi, please stop messaging me", "no more texts please",
+        "stop bugging me", "stop these", "pls stop it's annoying", "no messages please", "I'd like to opt out",
+        "I no longer wish to receive these messages", "I don't want to hear from you", "enough already",
+        "please do not send me anything anymore", "I want to stop getting these messages", "stop sending these",
+        "I don't want these", "stop sending me stuff", "please leave me in peace", "no more of these please",
     ],
 )  # fmt: skip
 def test_these_words_stop_messages(text: str) -> None:
-    assert wants_stop(text)
+    assert what_to_stop(text)
 
 
 @pytest.mark.parametrize(
@@ -45,17 +49,52 @@ def test_these_words_stop_messages(text: str) -> None:
         "can I text you a photo", "I did not get any messages", "what offers do you have", "cancel my appointment",
         "I don't need more sessions", "send me a reminder", "I have no more questions", "cancel", "",
         "without texting first can I come?", "the needle stopped hurting", "stop " * 100,
+        "Can you cancel the follow up on Friday", "I don't need any offers, what is the price", "no more", "enough",
+        "I'm tired of texting you, call me", "please don't stop the reminders", "can I stop the course after two",
     ],
 )  # fmt: skip
 def test_these_words_do_not(text: str) -> None:
-    assert not wants_stop(text)
+    assert not what_to_stop(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("please stop the reminders", {"reminders"}),
+        ("no more offers please, but reminders are ok", {"offers"}),
+        ("stop the check-ins and reminders", {"care", "reminders"}),
+        ("stop promo", {"offers"}),
+        ("stop", GENERAL),
+        ("stop sending me these messages", GENERAL),
+    ],
+)
+def test_only_the_messages_that_are_named_stop(text: str, named: set[str]) -> None:
+    assert what_to_stop(text) == named
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("I'm stuck in traffic, 15 min late", "late"), ("sorry I am running 20 minutes late", "late"),
+        ("I'll be a bit late", "late"), ("running late!", "late"), ("we are 10 mins late", "late"),
+        ("I can't come today", "off"), ("sorry, I won't make it", "off"), ("not able to come tomorrow", "off"),
+        ("I need to cancel", "off"), ("I am not coming", "off"),
+        ("I'll be there", "coming"), ("yes I will come", "coming"), ("On my way!", "coming"),
+        ("see you tomorrow", "coming"),
+        ("what if I am late?", None), ("how late are you open", None), ("is it too late to book", None),
+        ("can I come with a cold?", None), ("will there be a nurse", None), ("what is the fee if I can't come", None),
+        ("late periods and mesotherapy", None), ("can I come earlier", None), ("Hello", None), ("", None),
+    ],
+)  # fmt: skip
+def test_what_people_write_shortly_before_a_visit(text: str, said: str | None) -> None:
+    assert arriving.read(text) == said
 
 
 def test_no_sign_reads_as_a_wish_to_stop_and_each_is_as_urgent_as_its_words(clinic: Clinic) -> None:
     say = build_speeches(clinic).default
     signs = dict(words.signs(say))
     assert set(signs) == set(replies.SIGNS)
-    assert not any(wants_stop(text) for text in signs.values())
+    assert not any(what_to_stop(text) for text in signs.values())
     for name, text in signs.items():
         flag = redflags.check(text)
         assert (flag.level if flag else Level.SAME_DAY) is replies.SIGNS[name], text

@@ -230,6 +230,11 @@ def pending(session: Session, clinic: Clinic, staff_chat: int, now: datetime) ->
     return visits.pending(session, clinic, now) if is_staffs(session, staff_chat) else NotHere()
 
 
+def unmarked(session: Session, clinic: Clinic, staff_chat: int, now: datetime) -> list[Card]:
+    """Return the visits that are over and of which nobody has said how they were: none of them has aftercare."""
+    return visits.unmarked(session, clinic, now) if is_staffs(session, staff_chat) else []
+
+
 def found(session: Session, clinic: Clinic, staff_chat: int, text: str, now: datetime) -> list[Card] | NotHere:
     """Return the visits that a name, a telephone number or a code names: those to come first."""
     return visits.find(session, clinic, text, now) if is_staffs(session, staff_chat) else NotHere()

@@ -1,7 +1,9 @@
 """Visits that staff enter for walk-ins and callers, and the link that ties a patient's chat to one of them.
 
-A link's secret is not kept: what a visit knows is its SHA-256. It works once, for whoever opens it first, and for two
-weeks; a new one ends those before it.
+A link's secret is not kept: what a visit knows is its SHA-256. It works once, for whoever opens it first, until the
+visit and for two weeks at least; a new one ends those before it.
+
+Whose chat the clinic knows already needs no link: staff tie the visit to it with one tap.
 """
 
 import hashlib
@@ -20,7 +22,7 @@ from bot.clinic.patients import Person
 from bot.clinic.slots import Free
 from bot.clinic.visits import COMPLETED, CONFIRMED, LIVE, Actor, Card, NotHere, Taken
 from bot.config import Clinic, Practitioner, Treatment
-from bot.store.models import Audit, Course, FollowUp, Invite, Visit
+from bot.store.models import Audit, Course, FollowUp, Invite, Patient, Visit
 
 PREFIX = "v_"
 """How the payload of such a link begins."""
@@ -60,12 +62,21 @@ class FreeTimes:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A patient of the same name and number has a chat with the bot, shown in Telegram as `name`."""
+
+    chat_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entered:
-    """The visit is confirmed and holds its time; `secret` belongs into its link."""
+    """The visit is confirmed and holds its time; `secret` belongs into its link, unless its patient is `known`."""
 
     card: Card
     secret: str
     until: datetime
+    known: Known | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,7 @@ class Invited:
     card: Card
     secret: str
     until: datetime
+    known: Known | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +223,7 @@ def enter(
     visit.decided_by, visit.decided_by_id, visit.decided_at = actor.name, actor.id, now
     visits.change(session, clinic, visit, CONFIRMED, "visit entered", actor.id, now)
     secret, until = _new_link(session, visit, now)
-    return Entered(visits.card(session, clinic, visit), secret, until)
+    return Entered(visits.card(session, clinic, visit), secret, until, _known(session, visit))
 
 
 # --- the link
@@ -229,7 +241,7 @@ def invite(
     session.execute(update(Invite).where(Invite.visit_id == visit_id, Invite.used_at.is_(None)).values(expires_at=now))
     secret, until = _new_link(session, visit, now)
     session.add(Audit(at=now, actor=actor.id, action="link made", subject=f"visit:{visit_id}", before=None, after=None))
-    return Invited(visits.card(session, clinic, visit), secret, until)
+    return Invited(visits.card(session, clinic, visit), secret, until, _known(session, visit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +300,55 @@ def join(session: Session, clinic: Clinic, person: Person, payload: str, now: da
         return Over()
     link.used_at, link.used_by = now, person.chat_id
     _tie(session, clinic, visit, person.chat_id, now)
+    subject = f"{visits.SUBJECT}:{visit.id}"
+    session.add(Audit(at=now, actor=person.chat_id, action="chat joined", subject=subject, before=None, after=None))
     return Joined(visits.card(session, clinic, visit), next_consent(session, person.chat_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Tied:
+    """The visit belongs to the chat that its patient has already."""
+
+    card: Card
+
+
+def tie(
+    session: Session, clinic: Clinic, visit_id: int, chat_id: int, staff_chat: int, actor: Actor, now: datetime
+) -> Tied | HasChat | NotHere:
+    """Let staff tie a visit to the chat of a patient of the same name and number; its links end."""
+    visit = visits.of_staff(session, visit_id, staff_chat)
+    if visit is None or not _may_be_joined(visit):
+        return NotHere()
+    if visit.chat_id is not None:
+        return HasChat(visits.card(session, clinic, visit))
+    known = _known(session, visit)
+    if known is None or known.chat_id != chat_id:
+        return NotHere()
+    # used by that chat, so that it can be taken off again like one that opened a link
+    links = update(Invite).where(Invite.visit_id == visit_id, Invite.used_at.is_(None))
+    session.execute(links.values(used_at=now, used_by=chat_id))
+    _tie(session, clinic, visit, chat_id, now)
+    subject = f"{visits.SUBJECT}:{visit.id}"
+    session.add(Audit(at=now, actor=actor.id, action="chat tied", subject=subject, before=None, after=None))
+    return Tied(visits.card(session, clinic, visit))
+
+
+def _known(session: Session, visit: Visit) -> Known | None:
+    """Return the one chat of the visits of the same name and number, where it can be reached and may be written to."""
+    same = (Visit.phone == visit.phone, Visit.id != visit.id, Visit.chat_id.is_not(None))
+    chats = {one.chat_id for one in session.scalars(select(Visit).where(*same)) if _is_same(one.name, visit.name)}
+    if len(chats) != 1 or visit.chat_id is not None:
+        return None
+    patient = session.get(Patient, chats.pop())
+    if patient is None or patient.unreachable_since is not None:
+        return None
+    if not consents.given(session, patient.chat_id, consents.VISIT):
+        return None
+    return Known(patient.chat_id, patients.display_name(patient))
+
+
+def _is_same(one: str, other: str) -> bool:
+    return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
 
 
 def _tie(session: Session, clinic: Clinic, visit: Visit, chat_id: int, now: datetime) -> None:
@@ -305,8 +365,6 @@ def _tie(session: Session, clinic: Clinic, visit: Visit, chat_id: int, now: date
     if visit.status == COMPLETED:
         plans.restart(session, visit)
     calls.joined(session, visit.id, now)
-    subject = f"{visits.SUBJECT}:{visit.id}"
-    session.add(Audit(at=now, actor=chat_id, action="chat joined", subject=subject, before=None, after=None))
 
 
 def next_consent(session: Session, chat_id: int) -> str | None:
@@ -395,7 +453,7 @@ def _may_be_joined(visit: Visit) -> bool:
 
 def _new_link(session: Session, visit: Visit, now: datetime) -> tuple[str, datetime]:
     secret = secrets.token_urlsafe(24)
-    until = now + LASTS
+    until = max(now + LASTS, visit.ends_at)
     session.add(Invite(digest=_digest(secret), visit_id=visit.id, created_at=now, expires_at=until))
     return secret, until
 

@@ -10,11 +10,19 @@ from sqlalchemy.orm import Session
 from bot.clinic import staffroom, timing, visits
 from bot.clinic.visits import LIVE, Actor, Card, NotHere
 from bot.config import Clinic
-from bot.store.models import Audit, Call, Visit
+from bot.delivery import outbox
+from bot.store.models import Audit, Call, Invite, Visit
 
 NEVER_JOINED = "never joined"
+ASKED = "asked for it"
+"""Why somebody is telephoned who asked here for what can be done by telephone only."""
 TO_COME = "visit"
 """What is to be said to somebody who has a visit soon and no chat."""
+
+
+BLOCKED, GONE, UNOPENED = "blocked", "gone", "unopened"
+LASTS = timedelta(days=14)
+"""After which nobody is telephoned any more about something that did not arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,16 @@ def tick(
     return Ticked(visits.card(session, clinic, visit), _list(session, clinic, now))
 
 
+def note(session: Session, visit: Visit, what: str, why: str, now: datetime) -> Call | None:
+    """Put something about a visit at its time on the list, once; None where it has been put there before."""
+    name = f"{key(visit)}:{what}"
+    if session.scalar(select(Call.id).where(Call.key == name)) is not None:
+        return None
+    call = Call(key=name, visit_id=visit.id, chat_id=visit.chat_id, why=why, what=what, created_at=now)
+    session.add(call)
+    return call
+
+
 def joined(session: Session, visit_id: int, now: datetime) -> None:
     """Take off the list what stood there only because the patient had not joined."""
     for call in session.scalars(_open().where(Call.visit_id == visit_id, Call.why == NEVER_JOINED)):
@@ -108,19 +126,35 @@ def joined(session: Session, visit_id: int, now: datetime) -> None:
 
 def _list(session: Session, clinic: Clinic, now: datetime) -> CallList:
     lines: dict[int, Line] = {}
-    for call in session.scalars(_open().order_by(Call.id)):
+    for call in session.scalars(_open().where(Call.created_at > now - LASTS).order_by(Call.id)):
         visit = session.get(Visit, call.visit_id) if call.visit_id is not None else None
-        if visit is None:
+        if visit is None or (_is_of_visit(clinic, visit, call) and not visits.is_ahead(visit, now)):
             continue
         before = lines[visit.id].reasons if visit.id in lines else ()
-        reason = Reason(call.what, call.why, call.created_at)
+        reason = Reason(call.what, _why(session, visit, call.why, call.chat_id), call.created_at)
         lines[visit.id] = Line(visits.card(session, clinic, visit), (*before, reason), call.id)
     for visit in session.scalars(_without_chat(clinic, now)):
         if visit.id not in lines and session.scalar(select(Call.id).where(Call.key == key(visit))) is None:
-            reason = Reason(TO_COME, NEVER_JOINED, now)
+            reason = Reason(TO_COME, _why(session, visit, NEVER_JOINED, None), now)
             lines[visit.id] = Line(visits.card(session, clinic, visit), (reason,), 0)
     soonest = sorted(lines.values(), key=lambda line: (line.card.starts_at <= now, line.card.starts_at))
     return CallList(soonest, _made(session, clinic, now))
+
+
+def _why(session: Session, visit: Visit, why: str, chat_id: int | None) -> str:
+    """Return more exactly why somebody was not reached: as it is now, where the program learnt it since."""
+    if why == BLOCKED and chat_id is not None and outbox.is_gone(session, chat_id):
+        return GONE
+    unopened = select(Invite.digest).where(Invite.visit_id == visit.id, Invite.used_at.is_(None)).limit(1)
+    if why == NEVER_JOINED and visit.chat_id is None and session.scalar(unopened) is not None:
+        return UNOPENED
+    return why
+
+
+def _is_of_visit(clinic: Clinic, visit: Visit, call: Call) -> bool:
+    """True for what nobody needs to hear once the visit is over or off."""
+    reminders = {step.id for step in clinic.steps(visit.treatment) if step.kind == "visit"}
+    return call.why == ASKED or call.what == TO_COME or call.what in reminders
 
 
 def _made(session: Session, clinic: Clinic, now: datetime) -> list[Made]:

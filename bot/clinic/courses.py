@@ -20,8 +20,10 @@ from bot.clinic.visits import (
     NotHere,
 )
 from bot.config import Clinic
-from bot.store.models import Course, Visit
+from bot.store.models import Audit, Course, Visit
 
+COURSE_OF = "course of "
+"""How the audit begins to tell of a course's length."""
 STILL_HERE = timedelta(minutes=15)
 """After which it is asked again how a visit ended."""
 
@@ -105,7 +107,7 @@ def set_interval(
     if weeks == 0:
         course.sessions, course.done_at = visit.session_number, now
     elif course.sessions == visit.session_number:  # there is to be another one after all
-        course.sessions, course.done_at = None, None
+        course.sessions, course.done_at = _former_length(session, clinic, course, visit), None
     visits.change(session, clinic, visit, COMPLETED, f"interval {weeks} weeks", actor.id, now)
     return Done(visits.card(session, clinic, visit), progress(session, clinic, visit))
 
@@ -120,8 +122,23 @@ def set_sessions(
         return NotHere()
     course.sessions = sessions
     course.done_at = now if sessions == visit.session_number else None
-    visits.change(session, clinic, visit, COMPLETED, f"course of {sessions}", actor.id, now)
+    if course.done_at is None and visit.interval_weeks == 0:  # there is to be a next one after all
+        visit.interval_weeks = None
+    visits.change(session, clinic, visit, COMPLETED, f"{COURSE_OF}{sessions}", actor.id, now)
     return Done(visits.card(session, clinic, visit), progress(session, clinic, visit))
+
+
+def _former_length(session: Session, clinic: Clinic, course: Course, visit: Visit) -> int | None:
+    """Return of how many sessions the course was, as staff said last or the treatment has it, before this visit was
+    said to be the last."""
+    subjects = [
+        f"{visits.SUBJECT}:{one}" for one in session.scalars(select(Visit.id).where(Visit.course_id == course.id))
+    ]
+    said = select(Audit.action).where(Audit.subject.in_(subjects), Audit.action.startswith(COURSE_OF))
+    lengths = [int(action.removeprefix(COURSE_OF)) for action in session.scalars(said.order_by(Audit.id.desc()))]
+    treatment = clinic.treatment(visit.treatment)
+    usual = [treatment.sessions] if treatment and treatment.sessions is not None else []
+    return next((length for length in (*lengths, *usual) if length > (visit.session_number or 0)), None)
 
 
 def progress(session: Session, clinic: Clinic, visit: Visit) -> Progress:

@@ -3,6 +3,7 @@
 Every button carries the version of the visit that it was made for; who comes second finds another one.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,8 +22,18 @@ WRITTEN = "kind word sent"
 """The audit's word for a message to a patient who did not come."""
 TIMES = 3
 """Free times in such a message."""
+CARE_CARD = "care-card"
+"""The step that says which signs need help at once."""
 LONGEST = 52
 """Weeks to the next session, at most."""
+
+
+WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_NUMBER = re.compile(
+    rf"(?<![\w.,])(\d+|{'|'.join(WORDS)})(?![\w.,]*\d)\s*(d(?:ays?)?\b|w(?:ee)?ks?\b|w\b|months?\b|years?\b)?",
+    re.IGNORECASE,
+)
+"""A number, and what it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,8 @@ class Ending:
     was_written_to: bool = False
     """A patient who did not come has been sent a kind word."""
     may_be_written_to: bool = False
+    care_is_late: bool = False
+    """It was marked so late that the care card is not sent any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +123,10 @@ def stay(session: Session, clinic: Clinic, visit_id: int, version: int, staff_ch
     outcome = courses.stay(session, clinic, visit_id, version, staff_chat, now)
     if isinstance(outcome, NotHere):
         return outcome
-    ending = _ending(session, clinic, session.get_one(Visit, outcome.card.visit_id), now)
+    visit = session.get_one(Visit, outcome.card.visit_id)
+    if isinstance(outcome, visits.Changed):
+        visit.reminders = 0  # an answer is no silence
+    ending = _ending(session, clinic, visit, now)
     return Overtaken(ending) if isinstance(outcome, Late) else Noted(ending)
 
 
@@ -122,7 +138,7 @@ def take_back(
     if not isinstance(visit, Visit):
         return visit
     if visit.status == COMPLETED:
-        _leave_course(session, visit, now)
+        _leave_course(session, clinic, visit, now)
     visit.ended_by = None
     visit.decided_by, visit.decided_by_id, visit.decided_at = actor.name, actor.id, now
     visits.change(session, clinic, visit, CONFIRMED, "visit's end taken back", actor.id, now)
@@ -130,14 +146,19 @@ def take_back(
     return Noted(_ending(session, clinic, visit, now))
 
 
-def _leave_course(session: Session, visit: Visit, now: datetime) -> None:
-    """Take a visit out of its course, and let the session before it count as the newest again."""
+def _leave_course(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> None:
+    """Take a visit out of its course, and let the session before it count as the newest again; those after it are one
+    session earlier now."""
     course = session.get(Course, visit.course_id) if visit.course_id is not None else None
     visit.course_id = visit.session_number = visit.interval_weeks = None
     session.flush()
     if course is not None:
         course.done_at = None
-        if session.scalar(select(Visit.id).where(Visit.course_id == course.id).limit(1)) is None:
+        left = session.scalars(select(Visit).where(Visit.course_id == course.id).order_by(Visit.ends_at)).all()
+        for number, one in enumerate(left, 1):
+            one.session_number = number
+            plans.plan(session, clinic, one, now)
+        if not left:
             session.delete(course)
     if visit.chat_id is None:
         return
@@ -182,6 +203,20 @@ def set_sessions(
     if not isinstance(visit, Visit):
         return visit
     return _set(session, clinic, courses.set_sessions(session, clinic, visit_id, staff_chat, sessions, actor, now), now)
+
+
+def read_weeks(text: str) -> int | None:
+    """Read "in 5 weeks", "six weeks", "21 days" or "5": whole weeks, from 1 to `LONGEST`; None for all that is not."""
+    found = [*_NUMBER.finditer(text)]
+    if len(found) != 1:
+        return None
+    number, unit = found[0].groups()
+    count = int(number) if number.isdigit() else WORDS.index(number.lower()) + 1
+    if unit is None or unit.lower().startswith("w"):
+        weeks = count
+    else:
+        weeks = count // 7 if unit.lower().startswith("d") and count % 7 == 0 else 0
+    return weeks if 1 <= weeks <= LONGEST else None
 
 
 def _set(session: Session, clinic: Clinic, outcome: Done | NotHere, now: datetime) -> Outcome:
@@ -256,7 +291,13 @@ def _ending(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> En
         next_from,
         was_written_to,
         visit.status == NO_SHOW and not was_written_to and _is_welcome(session, visit, now),
+        visit.status == COMPLETED and card.reachable and _is_care_late(session, clinic, visit),
     )
+
+
+def _is_care_late(session: Session, clinic: Clinic, visit: Visit) -> bool:
+    planned = select(FollowUp.id).where(FollowUp.visit_id == visit.id, FollowUp.step == CARE_CARD).limit(1)
+    return CARE_CARD in plans.steps_of(clinic, visit) and session.scalar(planned) is None
 
 
 def _is_welcome(session: Session, visit: Visit, now: datetime) -> bool:

@@ -230,6 +230,8 @@ class Changed:
 
     card: Card
     silent: bool = False
+    goes_on: bool = False
+    """Messages that were held back while a problem was open are sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -486,9 +488,8 @@ def _closed(session: Session, enquiry: Enquiry, by: str, actor: int | None, now:
     silent = enquiry.urgent and enquiry.state != TALKING
     _change(session, enquiry, state, actor, now)
     enquiry.closed_by, enquiry.due_at = by, None
-    if state == CLOSED and enquiry.urgent:
-        problems.settle(session, enquiry.chat_id)
-    return Changed(_card(session, enquiry), silent)
+    goes_on = state == CLOSED and enquiry.urgent and problems.settle(session, enquiry.chat_id)
+    return Changed(_card(session, enquiry), silent, goes_on)
 
 
 def _change(session: Session, enquiry: Enquiry, state: str, actor: int | None, now: datetime) -> None:

@@ -221,12 +221,12 @@ class _Round:
             state, reason = STALE, "too late"
         elif patient is None:
             state, reason = REFUSED, "never joined"
+        elif not self._is_wanted(row, patient.chat_id):  # before all that would have them telephoned about it
+            state, reason = SKIPPED, "not wanted"
         elif patient.unreachable_since is not None:
             state, reason = REFUSED, "blocked"
         elif patient.problem_at is not None or patient.paused_at is not None:
             state, reason = FROZEN, None
-        elif not self._is_wanted(row, patient.chat_id):
-            state, reason = SKIPPED, "not wanted"
         elif row.kind == "offer" and patient.chat_id in self._booked:
             state, reason = SKIPPED, "booked again"
         row.state, row.reason = state, reason
@@ -375,7 +375,9 @@ def _times_in(session: Session, clinic: Clinic, gap: _Gap, now: datetime) -> lis
 
 
 def _call(session: Session, row: FollowUp, why: str, now: datetime) -> Call | None:
-    """Note that somebody is to be telephoned, once a message."""
+    """Note that somebody is to be telephoned, once a message; nobody is telephoned to sell them anything."""
+    if row.kind == "offer":
+        return None
     key = f"{SUBJECT}:{row.id}"
     if session.scalar(select(Call.id).where(Call.key == key)) is not None:
         return None

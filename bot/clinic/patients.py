@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from bot.delivery import outbox
-from bot.store.models import Patient
+from bot.store.models import Call, Patient
 
 FRAGMENT_WITHIN = timedelta(minutes=10)
 """How long a last answer explains a fragment such as "and for the neck?"."""
@@ -48,10 +49,12 @@ def left(session: Session, chat_id: int, now: datetime) -> None:
 
 
 def returned(session: Session, chat_id: int, now: datetime) -> None:
-    """Record that the patient can be reached again, and owe what is still worth saying."""
+    """Record that the patient can be reached again: owe what is still worth saying, and let nobody telephone."""
     patient = session.get(Patient, chat_id)
     if patient is not None:
         patient.unreachable_since = None
+        waiting = (Call.chat_id == chat_id, Call.why == "blocked", Call.done_at.is_(None))
+        session.execute(update(Call).where(*waiting).values(done_at=now))
         outbox.unpark(session, chat_id, now)
 
 

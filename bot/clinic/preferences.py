@@ -17,8 +17,6 @@ from bot.delivery import outbox
 from bot.store.models import Audit, Course, FollowUp, Patient, Visit
 
 PURPOSES = (consents.REMINDERS, consents.FOLLOW_UP, consents.OFFERS)
-STOPPED_BY_WORD = (consents.FOLLOW_UP, consents.OFFERS)
-"""What "stop" turns off: reminders of a visit that is booked go on, one tap away from being off as well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """The reception: the one place that decides what a person's own words are for.
 
 In this order: a red flag; a conversation with staff that is open; the description of a problem that was just told of;
-the wish not to be written to; the question that the open form asks, unless the text reads as a question itself (then it
-is answered, and the form asks again); the wish for a visit; a question.
+the wish not to be written to (which counts during a conversation as well); a question to the clinic that was announced;
+what is said of a visit that is near; the question that the open form asks, unless the text reads as a question itself
+(then it is answered, and the form asks again); the wish for a visit; a question.
 """
 
 import re
@@ -14,7 +15,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from bot.clinic import drafts, enquiries, preferences, replies, visits
+from bot.clinic import consents, drafts, enquiries, preferences, replies, visits
 from bot.clinic.drafts import (
     ANYBODY,
     PHONE,
@@ -24,16 +25,16 @@ from bot.clinic.drafts import (
     Form,
     Words,
 )
-from bot.clinic.enquiries import TALKING, Asked, HearOutcome, Said
+from bot.clinic.enquiries import TALKING, Asked, HearOutcome, Relayed, Said
 from bot.clinic.patients import Person
 from bot.clinic.preferences import Silenced
-from bot.clinic.replies import Described
+from bot.clinic.replies import Described, ForTheClinic, ToldOfVisit
 from bot.clinic.visits import Card
 from bot.config import Clinic
 from bot.store.models import Enquiry
 from faq import dates
 from faq.reader import Understood
-from faq.stopping import wants_stop
+from faq.stopping import GENERAL, what_to_stop
 
 # asked about every message, so it is built once, and on the table: a tenth of the cost
 _ENQUIRIES = Enquiry.metadata.tables[Enquiry.__tablename__]
@@ -91,7 +92,35 @@ class Listed:
     cards: Collection[Card]
 
 
-Outcome = HearOutcome | Answered | ButtonsOnly | Listed | Described | Silenced | BeginOutcome | FillOutcome
+@dataclass(frozen=True, slots=True)
+class StopWhich:
+    """ "Stop" while a form is open: it may mean the form or the messages."""
+
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class RelayedAndSilenced:
+    """It goes to the person with whom the patient is talking, and the messages that it names have stopped."""
+
+    relayed: Relayed
+    silenced: Silenced
+
+
+Outcome = (
+    HearOutcome
+    | Answered
+    | ButtonsOnly
+    | Listed
+    | Described
+    | Silenced
+    | StopWhich
+    | RelayedAndSilenced
+    | ForTheClinic
+    | ToldOfVisit
+    | BeginOutcome
+    | FillOutcome
+)
 
 
 def understand(clinic: Clinic, text: str, now: datetime, language: str) -> Words:
@@ -117,17 +146,24 @@ def hear(  # noqa: PLR0911  one thing said, one place that takes it
 ) -> Outcome:
     """Take what a patient sent; `goes_back` where the text is the label of the key that goes back."""
     urgent = understood is not None and understood.route == "urgent"
+    stops = what_to_stop(said.text) if said.is_text else frozenset()
     if urgent or _is_talking(session, person.chat_id):
-        return enquiries.hear(session, clinic, person, said, understood, now)
+        heard = enquiries.hear(session, clinic, person, said, understood, now)
+        if stops and isinstance(heard, Relayed):
+            return RelayedAndSilenced(heard, _silence(session, person, stops, now))
+        return heard
     if (described := replies.describe(session, person, now)) is not None:
         return described
     if understood is None:
         return enquiries.hear(session, clinic, person, said, understood, now)
-    if said.is_text and wants_stop(said.text):
-        return preferences.silence(session, person, preferences.STOPPED_BY_WORD, now)
     form = drafts.form(session, clinic, person.chat_id, now)
     if form is not None and form.is_asleep:
         form = None
+    if stops:
+        is_vague = stops == GENERAL and len(said.text.split()) <= SHORT
+        return StopWhich(form) if form is not None and is_vague else _silence(session, person, stops, now)
+    if said.is_text and (told := _told(session, clinic, person, said.text, understood, form, now)) is not None:
+        return told
     if form is not None and said.is_text:
         if goes_back and form.step == PHONE:
             return drafts.back(session, clinic, form.draft_id, form.version, person.chat_id, now)
@@ -140,6 +176,22 @@ def hear(  # noqa: PLR0911  one thing said, one place that takes it
         return drafts.begin(session, clinic, person, now, words=words)
     heard = enquiries.hear(session, clinic, person, said, understood, now)
     return Answered(heard, form) if form is not None and isinstance(heard, Asked) else heard
+
+
+def _told(
+    session: Session,
+    clinic: Clinic,
+    person: Person,
+    text: str,
+    understood: Understood,
+    form: Form | None,
+    now: datetime,
+) -> ForTheClinic | ToldOfVisit | None:
+    """Take what staff are to know: a question to them, or that somebody is late or cannot come; None for all else."""
+    asked = replies.ask(session, clinic, person, text, understood, now) if form is None else None
+    if asked is not None:
+        return asked
+    return replies.of_visit_soon(session, clinic, person, text, now, only_late=form is not None)
 
 
 def _fill(
@@ -176,6 +228,12 @@ def _is_about_own(
         return True
     codes = {code.upper() for code in _CODE.findall(text)}
     return bool(codes) and any(card.code in codes for card in visits.of_patient(session, clinic, person.chat_id, now))
+
+
+def _silence(session: Session, person: Person, stops: Collection[str], now: datetime) -> Silenced:
+    """Turn off what was named; reminders of a visit that is booked go on unless they were."""
+    purposes = {"care": consents.FOLLOW_UP, "offers": consents.OFFERS, "reminders": consents.REMINDERS}
+    return preferences.silence(session, person, [one for name, one in purposes.items() if name in stops], now)
 
 
 def _is_talking(session: Session, chat_id: int) -> bool:

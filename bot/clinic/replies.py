@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from bot.clinic import consents, drafts, enquiries, followups, patients, plans, visits
+from bot.clinic import calls, consents, drafts, enquiries, followups, patients, plans, visits
 from bot.clinic.drafts import BeginOutcome, MoveOutcome, Words
-from bot.clinic.enquiries import Asked, NobodyToAsk, PassedOn, Relayed, Said, Unreadable
+from bot.clinic.enquiries import Asked, AskedEnough, NobodyToAsk, PassedOn, PassOnOutcome, Relayed, Said, Unreadable
 from bot.clinic.patients import Person
-from bot.clinic.visits import Card, TooLate
+from bot.clinic.visits import Card
 from bot.config import Clinic
 from bot.programme import Answer
 from bot.store.models import Audit, FollowUp, Patient, Visit
+from faq import arriving
+from faq.arriving import Arriving
 from faq.reader import RED_FLAG_SCORE, Understood
 from faq.redflags import Level
 
@@ -53,11 +55,21 @@ LEFT_AFTER = timedelta(minutes=10)
 A_ROUND = 50
 """Answers looked after in one transaction."""
 DESCRIBED_WITHIN = timedelta(minutes=15)
-"""How long what a patient types is taken as the description of the sign that was not in the list."""
-SENT_WITHIN = timedelta(days=30)
-"""How far back answers are looked at."""
+"""How long what a patient types is taken as the description of the sign that was not in the list, or as the question
+that they wanted to ask the clinic."""
+ASK, HAS_ASKED = "ask", "asked"
+LATE_WITHIN = timedelta(hours=12)
+"""How long before a visit words of being late are about it."""
+ANSWERED_WITHIN = timedelta(days=30)
+"""How far back answers are looked at, however old the message was that they answered."""
+ANSWERED = "follow-up answered"
+"""The audit's word for an answer."""
+CANNOT_COME = {"cancel": "cannot come", "move": "another time"}
+"""What a call is about that somebody asked for too near to the visit, by the answer."""
 _ONCE = ("unsure", "unhappy")
 """Answers of which staff are told once."""
+_BESIDES = frozenset({"care", "call", "question", "ask", "not-now", "happy", *_ONCE})
+"""Answers that take nothing back: it is still to be said what is wrong."""
 _SETTLED = frozenset({"confirm", "coming", "settling", "fine", "nothing", "happy", "not-now", *_ONCE})
 """Answers that need no more words when they are tapped twice."""
 
@@ -65,7 +77,7 @@ _SETTLED = frozenset({"confirm", "coming", "settling", "fine", "nothing", "happy
 _FOLLOW_UPS = FollowUp.metadata.tables[FollowUp.__tablename__]
 _TOLD = (
     select(_FOLLOW_UPS.c.id)
-    .where(_FOLLOW_UPS.c.chat_id == bindparam("chat"), _FOLLOW_UPS.c.answer == OTHER)
+    .where(_FOLLOW_UPS.c.chat_id == bindparam("chat"), _FOLLOW_UPS.c.answer == bindparam("answer"))
     .where(_FOLLOW_UPS.c.answered_at > bindparam("since"))
     .limit(1)
 )
@@ -110,6 +122,15 @@ class Cancelling:
     """It is asked once more whether the visit is to be cancelled."""
 
     card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class WantsOff:
+    """It is too near to the visit to change it here: staff are told, unless they know (`again`)."""
+
+    card: Card
+    wish: Literal["cancel", "move"]
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +186,7 @@ AnswerOutcome = (
     | Expected
     | Moving
     | Cancelling
-    | TooLate
+    | WantsOff
     | Choosing
     | NoConsent
     | Shown
@@ -202,6 +223,21 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
+class ForTheClinic:
+    """What the patient typed is the question that they wanted to ask the clinic."""
+
+    told: PassOnOutcome | AskedEnough
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOfVisit:
+    """The patient's own words say of a visit soon that they are late, cannot come, or come."""
+
+    card: Card
+    said: Arriving
+
+
+@dataclass(frozen=True, slots=True)
 class Left:
     """Somebody told of a problem and then not which: they are asked to call, and staff are told."""
 
@@ -221,7 +257,7 @@ def answer(  # noqa: PLR0911, PLR0912  one answer, one outcome
     if row is None:
         return NotYours()
     patients.meet(session, person, now)
-    before = row.answer
+    before, has_said = row.answer, _has_said(session, row, said)
     _keep(session, row, said, person.chat_id, now)
     visit = session.get_one(Visit, row.visit_id, with_for_update=True, populate_existing=True)
     if said == before and said in _SETTLED and (row.kind != "visit" or _is_as_said(visit, row, now)):
@@ -232,10 +268,10 @@ def answer(  # noqa: PLR0911, PLR0912  one answer, one outcome
         case "confirm" | "coming":
             visit.answered_at = now
             return Expected(visits.card(session, clinic, visit))
+        case "move" | "cancel" if visits.is_too_near(session, clinic, visit, now):
+            return wants_off(session, clinic, visit, said, now)
         case "move":
             return Moving(drafts.begin_move(session, clinic, person, visit.id, now))
-        case "cancel" if visits.is_too_near(session, clinic, visit, now):
-            return TooLate(visits.card(session, clinic, visit), clinic.visits.notice_hours)
         case "cancel":
             return Cancelling(visits.card(session, clinic, visit))
         case "changed":
@@ -257,10 +293,21 @@ def answer(  # noqa: PLR0911, PLR0912  one answer, one outcome
             words_of = Words(visit.treatment if clinic.treatment(visit.treatment) else None)
             return Booking(drafts.begin(session, clinic, person, now, words=words_of))
         case "unsure" | "unhappy":
-            if before in _ONCE:
+            if before in _ONCE or has_said:
                 return Thanked(said)
             followups.call_off_offers(session, person.chat_id, said)
             return ForAPerson(_tell(session, clinic, person, words, now))
+
+
+def wants_off(
+    session: Session, clinic: Clinic, visit: Visit, wish: Literal["cancel", "move"], now: datetime
+) -> WantsOff:
+    """Put on the call list that the patient of a visit that is too near to be changed here cannot come; it stands until
+    staff change it."""
+    visit.answered_at = None
+    card = visits.card(session, clinic, visit)
+    again = calls.note(session, visit, CANNOT_COME[wish], calls.ASKED, now) is None
+    return WantsOff(card, wish, again)
 
 
 def late(
@@ -296,18 +343,21 @@ def sign(
 
 def next_due(session: Session) -> datetime | None:
     """Return when somebody who did not say what is wrong is not waited for any more."""
-    unsaid = select(FollowUp.sent_at, FollowUp.answered_at).where(
-        FollowUp.state == plans.SENT, FollowUp.answer.in_(UNSAID), FollowUp.answered_at.is_not(None)
-    )
-    ends = ((row.answered_at + LEFT_AFTER, row.sent_at + SENT_WITHIN) for row in session.execute(unsaid))
-    return min((left for left, forgotten in ends if left < forgotten), default=None)
+    unsaid = select(func.min(FollowUp.answered_at)).where(FollowUp.state == plans.SENT, FollowUp.answer.in_(UNSAID))
+    earliest = session.scalar(unsaid)
+    return earliest + LEFT_AFTER if earliest is not None else None
 
 
 def left_unsaid(session: Session, clinic: Clinic, words: str, now: datetime) -> list[Left]:
     """Take those who told of a problem, and then not which, as telling of one for today; staff read `words`."""
+    # the audit is looked up by time: a table of all answers, old ones as well, would be read to its end each minute
+    told = select(Audit.subject).where(
+        Audit.at > now - ANSWERED_WITHIN, Audit.action == ANSWERED, Audit.after.in_(UNSAID)
+    )
+    ids = {int(subject.partition(":")[2]) for subject in session.scalars(told)}
     unsaid = select(FollowUp).where(
+        FollowUp.id.in_(ids),
         FollowUp.state == plans.SENT,
-        FollowUp.sent_at > now - SENT_WITHIN,
         FollowUp.answer.in_(UNSAID),
         FollowUp.answered_at <= now - LEFT_AFTER,
     )
@@ -327,10 +377,54 @@ def left_unsaid(session: Session, clinic: Clinic, words: str, now: datetime) -> 
 
 def describe(session: Session, person: Person, now: datetime) -> Described | None:
     """Return the problem to which what a patient sends now belongs; None where they told of none just now."""
-    if session.scalar(_TOLD, {"chat": person.chat_id, "since": now - DESCRIBED_WITHIN}) is None:
+    if session.scalar(_TOLD, _lately(person, OTHER, now)) is None:
         return None
     card = enquiries.alert_of(session, person.chat_id)
     return Described(card) if card is not None else None
+
+
+def ask(
+    session: Session, clinic: Clinic, person: Person, words: str, understood: Understood, now: datetime
+) -> ForTheClinic | None:
+    """Pass on what a patient types after they tapped that they want to ask the clinic; None where they did not."""
+    found = session.scalar(_TOLD, _lately(person, ASK, now))
+    if found is None:
+        return None
+    _keep(session, session.get_one(FollowUp, found), HAS_ASKED, person.chat_id, now)
+    heard = enquiries.hear(session, clinic, person, Said(words, 0, is_text=True), understood, now)
+    if not isinstance(heard, Asked):
+        raise TypeError("nobody talks with a patient whose words are heard here")
+    return ForTheClinic(enquiries.ask(session, clinic, heard.question_id, person.chat_id, now))
+
+
+def of_visit_soon(
+    session: Session, clinic: Clinic, person: Person, text: str, now: datetime, *, only_late: bool
+) -> ToldOfVisit | None:
+    """Take words that say of a visit soon what a button of its reminder says: late, cannot come, or coming."""
+    said = arriving.read(text)
+    if said is None or (only_late and said != "late"):
+        return None
+    coming = [
+        visit
+        for visit in session.scalars(select(Visit).where(Visit.chat_id == person.chat_id, Visit.ends_at > now))
+        if visits.is_counted_on(visit, now)
+    ]
+    if not coming:
+        return None
+    visit = min(coming, key=visits.sure_start)
+    starts_at = visits.sure_start(visit)
+    match said:
+        case "late" if starts_at - now <= LATE_WITHIN:
+            visit.answered_at = now
+            return ToldOfVisit(visits.card(session, clinic, visit), said)
+        case "off" if len(coming) == 1 and visits.is_too_near(session, clinic, visit, now):
+            wants_off(session, clinic, visit, "cancel", now)
+            return ToldOfVisit(visits.card(session, clinic, visit), said)
+        case "coming" if starts_at - now <= timedelta(hours=clinic.visits.notice_hours):
+            visit.answered_at = now
+            return ToldOfVisit(visits.card(session, clinic, visit), said)
+        case "late" | "off" | "coming":
+            return None
 
 
 def change(
@@ -357,9 +451,12 @@ def change(
 
 
 def _own(session: Session, followup_id: int, chat_id: int) -> FollowUp | None:
-    """Return the follow-up, if it was sent to this chat."""
+    """Return the follow-up, if it was sent to this chat and its visit still belongs to it."""
     row = session.get(FollowUp, followup_id, with_for_update=True, populate_existing=True)
-    return row if row is not None and row.chat_id == chat_id and row.state == plans.SENT else None
+    if row is None or row.chat_id != chat_id or row.state != plans.SENT:
+        return None
+    visit = session.get(Visit, row.visit_id) if row.visit_id is not None else None
+    return row if visit is not None and visit.chat_id == chat_id else None
 
 
 def _alarm(session: Session, clinic: Clinic, person: Person, words: str, level: Level, now: datetime) -> Asked:
@@ -372,12 +469,18 @@ def _alarm(session: Session, clinic: Clinic, person: Person, words: str, level: 
 
 
 def _keep(session: Session, row: FollowUp, said: str, chat_id: int | None, now: datetime) -> None:
-    subject = f"{followups.SUBJECT}:{row.id}"
+    """Keep an answer; one beside a problem that is still to be named does not take its place."""
     if row.answer != said:
-        session.add(
-            Audit(at=now, actor=chat_id, action="follow-up answered", subject=subject, before=row.answer, after=said)
-        )
-    row.answer, row.answered_at = said, now
+        subject = f"{followups.SUBJECT}:{row.id}"
+        session.add(Audit(at=now, actor=chat_id, action=ANSWERED, subject=subject, before=row.answer, after=said))
+    if row.answer not in UNSAID or said not in _BESIDES:
+        row.answer, row.answered_at = said, now
+
+
+def _has_said(session: Session, row: FollowUp, said: str) -> bool:
+    """True where the patient has given this answer before, whatever came after it."""
+    same = (Audit.subject == f"{followups.SUBJECT}:{row.id}", Audit.action == ANSWERED, Audit.after == said)
+    return session.scalar(select(Audit.id).where(*same).limit(1)) is not None
 
 
 def _is_as_said(visit: Visit, row: FollowUp, now: datetime) -> bool:
@@ -400,6 +503,10 @@ def _tell(
             return told if isinstance(told, PassedOn) else NobodyToAsk()
         case Unreadable():
             return NobodyToAsk()
+
+
+def _lately(person: Person, answer: str, now: datetime) -> dict[str, object]:
+    return {"chat": person.chat_id, "answer": answer, "since": now - DESCRIBED_WITHIN}
 
 
 def signs(*, late: bool) -> Sequence[str]:

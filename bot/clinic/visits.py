@@ -21,7 +21,7 @@ from bot.clinic import opening, patients, plans, slots, staffroom
 from bot.clinic.slots import Free
 from bot.config import Clinic, Treatment
 from bot.delivery import outbox
-from bot.store.models import Audit, Fact, Patient, Visit
+from bot.store.models import Audit, Call, Fact, Patient, Visit
 
 SUBJECT = "visit"
 REQUESTED, PROPOSED, CONFIRMED = "requested", "proposed", plans.COUNTED_ON
@@ -32,6 +32,8 @@ LIVE = (REQUESTED, PROPOSED, CONFIRMED)
 BY_PATIENT, BY_STAFF, BY_TIME = "patient", "staff", "time"
 ASKED, MOVED = "visit requested", "visit moved"
 """What the audit calls a patient's wishes."""
+NEWS = frozenset({CONFIRMED, PROPOSED, CANCELLED, DECLINED, EXPIRED})
+"""States that the patient is told of where somebody else brought them about."""
 MOST_AN_HOUR = 10
 """Such wishes of one patient within an hour: each is a card that staff have to read."""
 CODE = "BCDFGHJKLMNPQRSTVWXZ23456789"
@@ -45,6 +47,8 @@ FOUND = 20
 """Visits shown for one search."""
 ASK_AGAIN, MOST_ASKED = timedelta(days=1), 3
 """How often staff are asked how a visit was."""
+UNMARKED_FOR = timedelta(days=30)
+"""How long a visit of which nobody said how it was is listed."""
 LAST_CALL = timedelta(hours=1)
 """Before a visit, that a request for it is decided at the latest."""
 FREED = "time freed"
@@ -461,6 +465,14 @@ def pending(session: Session, clinic: Clinic, now: datetime) -> list[Card]:
     return [card(session, clinic, visit) for visit in session.scalars(waiting.order_by(Visit.requested_at, Visit.id))]
 
 
+def unmarked(session: Session, clinic: Clinic, now: datetime) -> list[Card]:
+    """Return the visits of the last days that are over and neither done nor missed, the oldest first."""
+    over = (Visit.status == CONFIRMED, Visit.ends_at <= now, Visit.ends_at > now - UNMARKED_FOR)
+    return [
+        card(session, clinic, visit) for visit in session.scalars(select(Visit).where(*over).order_by(Visit.ends_at))
+    ]
+
+
 def between(session: Session, clinic: Clinic, start: datetime, end: datetime) -> list[Card]:
     """Return the visits that hold time in a span, in order; a visit being moved stands at its kept time as well."""
     kept = Visit.kept_starts_at.is_not(None) & (Visit.kept_starts_at >= start) & (Visit.kept_starts_at < end)
@@ -723,6 +735,22 @@ def _locked(session: Session, visit_id: int) -> Visit | None:
     return session.get(Visit, visit_id, with_for_update=True, populate_existing=True)
 
 
+def sure_start(visit: Visit) -> datetime:
+    """Return when a visit begins as long as nobody has decided otherwise."""
+    return visit.kept_starts_at or visit.starts_at
+
+
+def is_counted_on(visit: Visit, now: datetime) -> bool:
+    """True while the clinic expects the patient, at `sure_start`."""
+    sure = visit.status == CONFIRMED or (visit.status in LIVE and visit.kept_starts_at is not None)
+    return sure and now < sure_start(visit) + (visit.ends_at - visit.starts_at)
+
+
+def is_ahead(visit: Visit, now: datetime) -> bool:
+    """True for a visit that is to be, or under way."""
+    return visit.status in LIVE and visit.ends_at > now
+
+
 def is_too_near(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> bool:
     """True where the clinic counts on the visit and its notice has passed; not where it has blocked the time itself."""
     sure = visit.starts_at if visit.status == CONFIRMED else visit.kept_starts_at
@@ -745,7 +773,19 @@ def change(
     visit.version += 1
     visit.due_at, visit.reminders = (visit.ends_at, 0) if status == CONFIRMED else (None, visit.reminders)
     session.flush()
+    _let_telephone(session, visit, actor, now)
     plans.plan(session, clinic, visit, now)
+
+
+def _let_telephone(session: Session, visit: Visit, actor: int | None, now: datetime) -> None:
+    """Put a patient on the call list who is known not to be reached with the news of their visit."""
+    patient = session.get(Patient, visit.chat_id) if visit.chat_id is not None else None
+    is_news = visit.status in NEWS and visit.ends_at > now and actor != visit.chat_id
+    if patient is not None and patient.unreachable_since is not None and is_news:
+        key = f"{SUBJECT}:{visit.id}:news:{visit.version}"
+        session.add(
+            Call(key=key, visit_id=visit.id, chat_id=visit.chat_id, why="blocked", what=visit.status, created_at=now)
+        )
 
 
 def _audit(

@@ -103,7 +103,7 @@ class Voice:
     """The few things the dispatcher itself has to say, by language."""
 
     repeat_mark: Callable[[str], str]
-    alarm: Callable[[int], str]
+    alarm: Callable[[Session, int], str]
 
 
 class Dispatcher:
@@ -391,7 +391,7 @@ class Dispatcher:
         is_note = row.kind is Kind.STAFF and row.subject is None
         if staff is None or is_note or row.method in outbox.REPEATABLE:
             return
-        outbox.post(session, Message(staff, self._voice.alarm(row.id), kind=Kind.STAFF), now=self._clock.now())
+        outbox.post(session, Message(staff, self._voice.alarm(session, row.id), kind=Kind.STAFF), now=self._clock.now())
 
     async def _take_over(self) -> float:
         """Settle what another process has left in the air; return the seconds to wait before going on."""

@@ -300,6 +300,12 @@ def parked_since(session: Session, chat_id: int) -> datetime | None:
     return session.scalar(select(func.min(Outgoing.settled_at)).where(*parked))
 
 
+def is_gone(session: Session, chat_id: int) -> bool:
+    """True where Telegram said that the account is no more, which nobody comes back from."""
+    said = (Outgoing.state == "parked", Outgoing.error.contains("deactivated"))
+    return session.scalar(select(Outgoing.id).where(Outgoing.chat_id == chat_id, *said).limit(1)) is not None
+
+
 def move(session: Session, old_chat_id: int, new_chat_id: int, now: datetime) -> None:
     """Redirect what is owed to a group that Telegram upgraded to a supergroup.
 

@@ -45,6 +45,26 @@ def moving_from(say: Speech, when: str) -> str:
     return say._("instead of {when}").format(when=when)
 
 
+def is_coming(say: Speech) -> str:
+    """Say that the patient has confirmed."""
+    return say._("👍 says that they come")
+
+
+def no_answer(say: Speech) -> str:
+    """Say that the patient has not said whether they come."""
+    return say._("no answer yet")
+
+
+def not_reached(say: Speech) -> str:
+    """Say that the patient was not asked here."""
+    return say._("☎ not reached in Telegram")
+
+
+def unmarked(say: Speech) -> str:
+    """Head the visits of which nobody has said how they were."""
+    return say._("<b>Over, and nobody said how they were</b> (no aftercare goes out until then)")
+
+
 def since(say: Speech, when: str) -> str:
     """Say how long a request has waited."""
     return say._("waiting since {when}").format(when=when)

@@ -128,6 +128,16 @@ def relayed_enough(say: Speech, clinic: Clinic) -> str:
     return sentence.format(phone=clinic.phone, emergency=clinic.emergency)
 
 
+def goes_on(say: Speech, clinic: Clinic) -> str:
+    """Say that what was told is settled; it never says that anything is normal."""
+    head = say._("A note from {clinic}").format(clinic=escape(clinic.name))
+    text = say._(
+        "The clinic has closed what you told us about, so the messages about your visits go on as planned. If anything "
+        "changes or gets worse, tell us here, or call {phone} the same day."
+    ).format(phone=clinic.urgent_phone)
+    return f"{head}\n\n{text}"
+
+
 def asked_enough(say: Speech, clinic: Clinic) -> str:
     """Say, in at most 200 characters, that staff have enough questions of one patient for the moment."""
     return say._(

@@ -130,6 +130,25 @@ def link_caption(say: Speech, code: str, name: str, link: str, until: str) -> st
     return f"{head}\n{how}\n\n{escape(link)}\n\n{once}"
 
 
+def is_known(say: Speech, telegram_name: str) -> str:
+    """Say below a link that it may not be needed."""
+    return say._("A patient of this name and number is in Telegram already, as {name}: no link is needed.").format(
+        name=_short(telegram_name)
+    )
+
+
+def tie_button(say: Speech, telegram_name: str) -> str:
+    """Label the way to the chat that is known."""
+    return say._("Tie it to the chat of {name}").format(name=telegram_name[:30])
+
+
+def tied(say: Speech, code: str, name: str, by: str) -> str:
+    """Stand in the place of a link that is not needed."""
+    return say._("<b>{code}</b> · {name}: tied by {by} to the chat that is known. The link has ended.").format(
+        code=code, name=_short(name), by=_short(by)
+    )
+
+
 def new_link_button(say: Speech) -> str:
     """Label another link in the place of this one."""
     return say._("New link")

@@ -55,6 +55,14 @@ def step(say: Speech, name: str) -> str:
         "visit": say._("visit soon"),
         "answers": say._("health questions before the visit"),
         "care": say._("care after a visit"),
+        "confirmed": say._("confirmation of the visit"),
+        "cancelled": say._("that the visit is cancelled"),
+        "declined": say._("that the request is declined"),
+        "proposed": say._("another time for the visit"),
+        "expired": say._("that the request has ended"),
+        "news": say._("news of the visit"),
+        "cannot come": say._("cannot come"),
+        "another time": say._("needs another time"),
     }
     return names.get(name) or escape(name)
 
@@ -66,6 +74,8 @@ def _why(say: Speech, why: str) -> str:
         "uncertain": say._("may not have arrived"),
         "refused": say._("Telegram did not take it"),
         "never joined": say._("has no chat with the bot"),
+        "unopened": say._("has not opened the link to this chat"),
+        "asked for it": say._("wrote so here, too near to the visit to change it alone"),
         "withdrawn": say._("does not want it here any more"),
     }.get(why) or escape(why)
 
@@ -88,7 +98,7 @@ def made(say: Speech, entries: Sequence[str]) -> str:
 def made_line(say: Speech, name: str, by: str | None, at: str) -> str:
     """Say who telephoned whom, and when."""
     if by is None:
-        return say._("✓ {name} has joined in Telegram ({at})").format(name=_short(name), at=at)
+        return say._("✓ {name} can be reached in Telegram now ({at})").format(name=_short(name), at=at)
     return say._("✓ {name}, by {by} ({at})").format(name=_short(name), by=_short(by), at=at)
 
 

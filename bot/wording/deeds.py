@@ -102,6 +102,7 @@ def _plain(say: Speech) -> dict[str, str]:
         "programme paused": say._("paused all messages"),
         "programme resumed": say._("let the messages go on"),
         "link made": say._("made a link for the patient"),
+        "chat tied": say._("tied the visit to the chat that the patient has already"),
         "chat joined": say._("opened the link to the visit"),
         "chat parted": say._("took the chat off the visit"),
         "telephoned": say._("telephoned, and ticked it off"),

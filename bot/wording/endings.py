@@ -69,6 +69,13 @@ def reached_by_telephone(say: Speech) -> str:
     return say._("☎ The patient cannot be reached in Telegram: what would be sent comes to /calls.")
 
 
+def care_is_late(say: Speech, phone: str) -> str:
+    """Say that the card with the signs that need help at once is not sent any more."""
+    return say._(
+        "☎ It is too late for the care card to be sent. Please tell the patient which signs need help at once: {phone}"
+    ).format(phone=escape(phone))
+
+
 def weeks_button(say: Speech, weeks: int, *, is_chosen: bool) -> str:
     """Label an interval."""
     return _marked(say.ngettext("{weeks} week", "{weeks} weeks", weeks).format(weeks=weeks), is_chosen)

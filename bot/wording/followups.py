@@ -178,6 +178,11 @@ def button(say: Speech, answer: Answer) -> str:
     return labels[answer]
 
 
+def cannot_come_button(say: Speech) -> str:
+    """Label the way to tell the clinic, where the notice for cancelling has passed."""
+    return say._("I cannot come")
+
+
 def for_visit(label: str, time: str) -> str:
     """Say of which visit a button is, where a message is about several."""
     return f"{label} · {time}"
@@ -240,6 +245,22 @@ def late_noted(say: Speech, clinic: Clinic, minutes: int) -> str:
     ).format(count=minutes, phone=clinic.phone)
 
 
+def late_passed_on(say: Speech, clinic: Clinic) -> str:
+    """Say that staff have what somebody wrote of being late."""
+    return say._("Thank you, the clinic has got this. If it gets longer, call {phone}.").format(phone=clinic.phone)
+
+
+def wants_off(say: Speech, clinic: Clinic, visit: Facts, *, moves: bool) -> str:
+    """Say that staff know, and that nothing is changed until somebody there has done it."""
+    told = (
+        say._("I have told the clinic that you need another time than {when}.")
+        if moves
+        else say._("I have told the clinic that you cannot come {when}.")
+    ).format(when=when(say, visit))
+    rest = say._("It is too near for me to change it here, so please call {phone} as well.").format(phone=clinic.phone)
+    return f"{told} {rest}"
+
+
 def call(say: Speech, clinic: Clinic) -> str:
     """Show the clinic's numbers, which Telegram makes tappable."""
     lines = [say._("Call us: {phone}").format(phone=clinic.phone)]
@@ -273,6 +294,14 @@ def ask_away(say: Speech, clinic: Clinic) -> str:
     """Invite the question."""
     return say._(
         "Just type it here in your own words. If it is urgent, call {phone}; in an emergency <b>{emergency}</b>."
+    ).format(phone=clinic.urgent_phone, emergency=clinic.emergency)
+
+
+def ask_the_clinic(say: Speech, clinic: Clinic) -> str:
+    """Invite the question that a person will answer."""
+    return say._(
+        "Type it here: what you write next goes to the clinic. If it is urgent, call {phone}; in an emergency "
+        "<b>{emergency}</b>."
     ).format(phone=clinic.urgent_phone, emergency=clinic.emergency)
 
 
@@ -415,6 +444,16 @@ def ask_stop(say: Speech) -> str:
     return say._("Which messages shall I stop? It takes effect at once.")
 
 
+def ask_what_stops(say: Speech) -> str:
+    """Ask, in the middle of a form, what is to stop."""
+    return say._("What shall I stop: this form, or messages that I send you?")
+
+
+def stop_messages_button(say: Speech) -> str:
+    """Label the choice of messages."""
+    return say._("Messages…")
+
+
 def stop_choice(say: Speech, what: str) -> str:
     """Label what can be stopped."""
     labels = {
@@ -463,6 +502,24 @@ def late_note(say: Speech, name: str, code: str, time: str, minutes: int) -> str
         "🕒 {name} ({code}, {time}) will be about {count} minutes late.",
         minutes,
     ).format(name=escape(name), code=code, time=time, count=minutes)
+
+
+def wants_off_note(say: Speech, name: str, code: str, at: str, phone: str, *, moves: bool) -> str:
+    """Tell staff that somebody wants a visit changed that is too near to be changed here."""
+    text = (
+        say._("📵 {name} ({code}, {when}) needs another time and cannot change it here any more. Please call {phone}.")
+        if moves
+        else say._("📵 {name} ({code}, {when}) cannot come and cannot cancel here any more. Please call {phone}.")
+    )
+    return text.format(name=escape(name), code=code, when=at, phone=escape(phone))
+
+
+def written_note(say: Speech, name: str, code: str, at: str, phone: str, text: str) -> str:
+    """Pass on what somebody wrote of a visit that is near."""
+    head = say._("🕒 {name} ({code}, {when}, {phone}) writes:").format(
+        name=escape(name), code=code, when=at, phone=escape(phone)
+    )
+    return f"{head}\n<blockquote>{escape(text)}</blockquote>"
 
 
 def changed_note(say: Speech, name: str, code: str, *, flagged: bool) -> str:

@@ -63,6 +63,7 @@ def commands(say: Speech) -> list[tuple[str, str]]:
         ("plan", say._("What is coming")),
         ("cancel", say._("Stop a booking you have begun")),
         ("settings", say._("Language, quiet hours, what you get")),
+        ("stop", say._("Stop messages that I send you")),
         ("contact", say._("Telephone, address, opening hours")),
         ("privacy", say._("What is kept about you")),
         ("export", say._("A copy of what is kept about you")),

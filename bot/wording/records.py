@@ -187,6 +187,7 @@ def answered(say: Speech, answer: str) -> str:
         "fine": say._("all fine"),
         "times": say._("wanted times"),
         "ask": say._("has a question"),
+        "asked": say._("has asked the clinic"),
         "not-now": say._("not now"),
         "nothing": say._("nothing"),
         "lump": say._("a lump"),

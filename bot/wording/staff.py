@@ -240,11 +240,17 @@ def commands(say: Speech) -> list[tuple[str, str]]:
     ]
 
 
-def undeliverable(say: Speech, row_id: int) -> str:
-    """Alarm staff about a message that Telegram refused."""
+def undeliverable(say: Speech, row_id: int, name: str | None, phone: str | None) -> str:
+    """Alarm staff about a message that Telegram refused, with whom to telephone as far as it is known."""
+    if name is None:
+        return say._(
+            "⚠️ A message to a patient could not be sent (number {row} in the outbox). The log of the server says why."
+        ).format(row=row_id)
+    who = f"<b>{escape(name)}</b>" + (f", {escape(phone)}" if phone else "")
     return say._(
-        "⚠️ A message to a patient could not be sent (number {row} in the outbox). The log of the server says why."
-    ).format(row=row_id)
+        "⚠️ A message to {who} could not be sent: please telephone (number {row} in the outbox, the log of the server "
+        "says why)."
+    ).format(who=who, row=row_id)
 
 
 def poisoned(say: Speech) -> str:

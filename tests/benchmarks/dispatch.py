@@ -30,7 +30,7 @@ WIDE = Rate(per_second=1e6, burst=1e6)
 async def dispatch(url: str, database: Database, count: int, chats: range) -> dict[str, float]:
     """Return what it took from the first claim to the last record."""
     wire = Wire(HttpTransport(url, TOKEN))
-    voice = Voice(repeat_mark=lambda _: "again", alarm=lambda row: f"{row}")
+    voice = Voice(repeat_mark=lambda _: "again", alarm=lambda _session, row: f"{row}")
     dispatcher = Dispatcher(database, wire, SystemClock(), voice, limiter=Limiter(WIDE))
 
     def owe(session: Session) -> None:

@@ -249,6 +249,58 @@ async def test_staff_take_a_visit_from_the_wrong_chat(story: Story) -> None:
     assert {row.chat_id for row in await rows(story, select(FollowUp))} == {story.tom.id}
 
 
+async def test_who_is_in_telegram_already_needs_no_link(story: Story) -> None:
+    await story.start(story.anna, await enter(story))
+    for label in ("I agree", "Yes, please", "Yes, please"):
+        await story.tap(story.anna, label)
+    secret = await enter(story, f"zoe  lind {PHONE}", "Face", "Dr Maya Hart", "28", "10:30")
+    assert "A patient of this name and number is in Telegram already, as Anna Nowak" in newest(story)["caption"]
+    assert labels(newest(story)) == [["Tie it to the chat of Anna Nowak"], ["New link"]]
+    before = story._last(story.anna.id)
+    note, data = story.telegram.find_button(story.group.id, "Tie it to the chat of Anna Nowak")
+    await press(story, "Tie it to the chat of Anna Nowak")
+    (told,) = story.since(story.anna.id, before)
+    assert "Saturday, 28 November, 10:30" in told
+    assert "tied by Maya" in story.message(story.group.id, note)["caption"]
+    assert {one.chat_id for one in await rows(story, select(Visit))} == {story.anna.id}
+    assert len(await rows(story, select(Audit).where(Audit.action == "chat tied"))) == 1
+    again = await story.telegram.tap(story.priya.id, story.group.id, note, data)
+    await story.settle()
+    assert again.answer is not None
+    assert again.answer["text"] == "The patient has joined already: the visit belongs to their chat."
+    assert (await story.start(story.tom, secret))[0].startswith("This link has been used already")
+    await press(story, "↩ That is not them", by=story.priya)
+    assert [one.chat_id for one in await rows(story, select(Visit).order_by(Visit.id))] == [story.anna.id, None]
+
+
+@pytest.mark.parametrize("who", [f"Zoe Lindt {PHONE}", "Zoe Lind 07700 900124", "blocked", "two chats"])
+async def test_nobody_is_taken_for_somebody_else(story: Story, who: str) -> None:
+    await story.start(story.anna, await enter(story))
+    await story.tap(story.anna, "I agree")
+    if who == "blocked":
+        await story.telegram.block(story.anna.id)
+        await story.settle()
+    if who == "two chats":
+        await story.start(story.tom, await enter(story, f"Zoe Lind {PHONE}", "Face", "Elif Ozan", "27", "10:00"))
+        await story.tap(story.tom, "I agree")
+    name = who if PHONE[:5] in who else f"Zoe Lind {PHONE}"
+    await enter(story, name, "Face", "Dr Maya Hart", "28", "10:30")
+    assert labels(newest(story)) == [["New link"]]
+
+
+async def test_a_link_lives_until_its_visit_and_staff_hear_that_nobody_opened_it(story: Story) -> None:
+    await enter(story, f"Zoe Lind {PHONE}", "Face", "Dr Maya Hart", "›", "22", "10:00")
+    ((expires,),) = [await rows(story, select(Invite.expires_at))]
+    assert expires == datetime(2026, 12, 22, 10, 45, tzinfo=UTC)
+    before = newest(story)["message_id"]
+    await story.pass_time(datetime(2026, 12, 19, 10, 5, tzinfo=UTC) - story.clock.now())
+    assert story.since(story.group.id, before) == [
+        "☎ 1 person to telephone, because a message did not reach them: /calls"
+    ]
+    await story.say(story.maya, "/calls", chat=story.group)
+    assert "• reminder, 3 days before: has not opened the link to this chat" in newest(story)["text"]
+
+
 async def test_a_time_that_is_taken_meanwhile_is_not_given_twice(story: Story) -> None:
     await story.say(story.maya, "/new", chat=story.group)
     for label in ("Face", "Dr Maya Hart", "27", "10:00"):

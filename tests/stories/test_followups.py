@@ -220,12 +220,78 @@ async def test_cancel_asks_once_more_and_staff_are_told(story: Story) -> None:
     assert await until(story, FRIDAY) == []
 
 
-async def test_two_hours_before_it_is_too_late_to_cancel_here(story: Story) -> None:
+@pytest.mark.parametrize(("label", "wish"), [("I cannot come", "cannot come"), ("Another time", "needs another time")])
+async def test_who_cannot_come_the_day_before_is_telephoned(story: Story, label: str, wish: str) -> None:
+    card = await booked(story)
+    await until(story, FRIDAY - DAY)
+    assert buttons(story)[:2] == [["✅ I'll be there", "Another time"], ["I cannot come", "Something changed"]]
+    await story.pass_time(MINUTE)
+    await tapped(story, "✅ I'll be there")
+    seen = story._last(story.group.id)
+    (text,) = await tapped(story, label)
+    assert text.startswith("I have told the clinic that you ")
+    assert text.endswith("It is too near for me to change it here, so please call +44 20 7946 0958 as well.")
+    (note,) = in_group(story, seen)
+    assert note.startswith(f"📵 Anna Nowak ({card.code}, Friday, 27 November, 10:00) {wish}")
+    assert "+44 20 7946 0018" in note
+    await tapped(story, label)
+    assert len(in_group(story, seen)) == 1
+    visit = await run(story, lambda s, _: s.get_one(Visit, card.visit_id))
+    assert (visit.status, visit.answered_at) == ("confirmed", None)
+    await story.pass_time(2 * MINUTE)
+    assert len(in_group(story, seen)) == 1
+    (listed,) = await story.say(story.maya, "/calls", chat=story.group)
+    assert f"• {wish}: wrote so here, too near to the visit to change it alone" in listed
+
+
+async def test_two_hours_before_the_button_says_what_it_does(story: Story) -> None:
     await booked(story)
     await until(story, FRIDAY - 2 * HOUR)
-    assert buttons(story)[:2] == [["On my way", "Running late"], ["Cancel"]]
-    (text,) = await tapped(story, "Cancel")
-    assert "Please call +44 20 7946 0958." in text
+    assert buttons(story)[:2] == [["On my way", "Running late"], ["I cannot come"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "noted"),
+    [
+        ("I'm stuck in traffic, 15 min late", "Thank you, the clinic has got this.", "🕒 Anna Nowak"),
+        ("sorry, I can't come today", "I have told the clinic that you cannot come today at 10:00.", "🕒 Anna Nowak"),
+        ("I'll be there", "Thank you, the clinic knows. See you today at 10:00.", None),
+    ],
+)
+async def test_words_say_what_the_buttons_of_a_reminder_say(
+    story: Story, text: str, said: str, noted: str | None
+) -> None:
+    card = await booked(story)
+    await until(story, FRIDAY - 2 * HOUR)
+    seen = story._last(story.group.id)
+    (answer,) = await story.say(story.anna, text)
+    assert answer.startswith(said)
+    notes = in_group(story, seen)
+    if noted is None:
+        assert notes == []
+        assert (await run(story, lambda s, _: s.get_one(Visit, card.visit_id))).answered_at == story.clock.now()
+    else:
+        (note,) = notes
+        assert note.startswith(noted)
+        assert note.endswith(f"writes:\n{text}")
+
+
+async def test_one_persons_lateness_does_not_flood_the_group(story: Story) -> None:
+    await booked(story)
+    await until(story, FRIDAY - 2 * HOUR)
+    seen = story._last(story.group.id)
+    for minutes in range(1, 66):
+        story.clock.advance(timedelta(seconds=3))
+        await story.say(story.anna, f"I am {minutes} minutes late")
+    assert len(in_group(story, seen)) == 60
+
+
+async def test_such_words_far_from_the_visit_are_heard_as_before(story: Story) -> None:
+    await booked(story)
+    seen = story._last(story.group.id)
+    await story.say(story.anna, "I will be 10 minutes late")
+    await story.say(story.anna, "I can't come")
+    assert in_group(story, seen) == []
 
 
 async def test_who_is_late_says_how_late_and_staff_hear_it_once(story: Story) -> None:
@@ -345,7 +411,10 @@ async def test_a_tapped_sign_is_a_red_flag_and_freezes_the_programme_until_staff
     assert await until(story, card.ends_at + 4 * DAY) == []
     told = story.shown(story.anna.id)["message_id"]
     await story.tap(story.maya, "Settled, close it", chat=story.group)
-    assert story.since(story.anna.id, told) == []  # nothing has ended that the patient knows of
+    (goes_on,) = story.since(story.anna.id, told)  # no conversation has ended that the patient knows of
+    assert goes_on.startswith(
+        f"{NOTE}The clinic has closed what you told us about, so the messages about your visits go"
+    )
     assert (await rows(story))["check-3-days"] == ("planned", None)
     ((_, late),) = await until(story, card.ends_at + 4 * DAY + 6 * HOUR)
     assert late.removeprefix(NOTE).startswith("Three days on")
@@ -368,6 +437,50 @@ async def test_who_does_not_say_what_is_wrong_is_not_forgotten(story: Story) -> 
     assert "Tapped that something looks wrong, and did not say what" in alert
     assert (await rows(story))["check-3-days"] == ("frozen", None)
     assert (await story.say(story.anna, "a strange feeling"))[0].startswith("The clinic has got this.")
+
+
+@pytest.mark.parametrize("other", ["Call the clinic", "The whole advice"])
+async def test_a_tap_beside_a_problem_does_not_make_it_forgotten(story: Story, other: str) -> None:
+    card = await booked(story)
+    await done(story, card)
+    await until(story, card.ends_at + 2 * HOUR)
+    await tapped(story, "Something looks wrong")
+    await story.pass_time(MINUTE)
+    await tapped(story, other)
+    seen = story._last(story.group.id)
+    await story.pass_time(11 * MINUTE)
+    (alert, *_) = in_group(story, seen)
+    assert "Tapped that something looks wrong, and did not say what" in alert
+
+
+async def test_a_problem_told_below_an_old_message_is_looked_after_as_well(story: Story) -> None:
+    card = await booked(story)
+    await done(story, card)
+    await until(story, card.ends_at + 3 * DAY)
+    place, data = story.telegram.find_button(story.anna.id, "Something looks wrong")
+    await until(story, card.ends_at + 40 * DAY)
+    await story.telegram.tap(story.anna.id, story.anna.id, place, data)
+    await story.settle()
+    seen = story._last(story.group.id)
+    await story.pass_time(11 * MINUTE)
+    (alert, *_) = in_group(story, seen)
+    assert "Tapped that something looks wrong, and did not say what" in alert
+
+
+async def test_who_lost_a_visit_does_not_act_for_it(story: Story) -> None:
+    card = await booked(story)
+    await until(story, FRIDAY - 3 * DAY)
+    place, data = story.telegram.find_button(story.anna.id, "✅ I'll be there")
+
+    def untie(session: Session, _: datetime) -> None:
+        session.get_one(Visit, card.visit_id).chat_id = None
+
+    await run(story, untie)
+    tap = await story.telegram.tap(story.anna.id, story.anna.id, place, data)
+    await story.settle()
+    assert tap.answer is not None
+    assert tap.answer["text"].startswith("This button is from an older message")
+    assert (await run(story, lambda s, _: s.get_one(Visit, card.visit_id))).answered_at is None
 
 
 async def test_who_said_it_in_words_or_tapped_by_mistake_is_not_asked_again(story: Story) -> None:
@@ -504,6 +617,49 @@ async def test_stop_on_a_message_asks_which_and_has_a_way_back(story: Story) -> 
     assert "They are on again. /settings shows what you get." in story.since(story.anna.id, 0)
     got = await until(story, FRIDAY + 29 * DAY)
     assert [text.removeprefix(NOTE)[:7] for _, text in got] == ["4 weeks"]
+
+
+async def test_something_else_changed_goes_to_the_clinic(story: Story) -> None:
+    await booked(story)
+    await until(story, FRIDAY - 3 * DAY)
+    await tapped(story, "Something changed")
+    (invited,) = await tapped(story, "Something else")
+    assert invited.startswith("Type it here: what you write next goes to the clinic.")
+    seen = story._last(story.group.id)
+    await story.say(story.anna, "I have started a new medicine")
+    (card,) = in_group(story, seen)
+    assert "I have started a new medicine" in card
+    await story.say(story.anna, "what-is")  # what comes after it is answered as ever
+    assert len(in_group(story, seen)) == 1
+
+
+async def test_the_command_stop_asks_which(story: Story) -> None:
+    await booked(story)
+    assert await story.say(story.anna, "/stop") == ["Which messages shall I stop? It takes effect at once."]
+    await story.tap(story.anna, "Reminders before a visit")
+    assert await until(story, FRIDAY) == []
+
+
+async def test_stop_in_a_form_may_mean_the_form(story: Story) -> None:
+    await story.say(story.anna, "/book")
+    assert await story.say(story.anna, "stop") == ["What shall I stop: this form, or messages that I send you?"]
+    assert buttons(story) == [["✖ Stop"], ["Messages…"]]
+    assert await tapped(story, "Messages…") == ["Which messages shall I stop? It takes effect at once."]
+    await story.say(story.anna, "stop")
+    await story.tap(story.anna, "✖ Stop")
+    assert (await story.say(story.anna, "stop"))[0].startswith("Stopped\n• Care messages")
+
+
+async def test_stop_counts_in_a_conversation_and_only_for_what_it_names(story: Story) -> None:
+    await booked(story)
+    await story.say(story.anna, "aaa bbb")
+    await story.tap(story.anna, "Ask the clinic")
+    await story.say(story.maya, "Yes?", chat=story.group, reply_to=story.shown(story.group.id)["message_id"])
+    seen = story._last(story.group.id)
+    (text,) = await story.say(story.anna, "please stop the reminders")
+    assert text.startswith("Stopped\n• Reminders before a visit\n\n")
+    assert in_group(story, seen) == ["Anna Nowak: please stop the reminders"]
+    assert [said for _, said in await until(story, FRIDAY) if said.startswith(NOTE)] == []
 
 
 async def test_the_bot_restarts_in_the_middle_and_nothing_is_lost_or_doubled(story: Story) -> None:

@@ -55,7 +55,7 @@ CHAPTERS: dict[course.Chapter, str] = {
     course.reception: "bkn bky ca mv pcall pva pvc pvr ub vat vday vmo vno vok vot votr vsure vtyped vwho vwhy",
     course.lists: "ag audit cpage ctick ehow ubl vopen vinfo vback",
     course.earlier: "wt wp bvu bvw bvy vmsg",
-    course.arrivals: "ja na nd nlink nm nn nnot nt nw nx",
+    course.arrivals: "ja na nd nlink nm nn nnot nt ntie nw nx",
     course.gaps: "gap approve drop",
     course.record: (
         "erase pback pdate perase perasenow pgo phealth pleave pnot pnote pnow ppause prec prvfix psend pskip"

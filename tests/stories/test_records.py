@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from bot.clinic import consents, patients, records, visits
+from bot.clinic import consents, endings, patients, records, visits
 from bot.clinic.patients import Person
 from bot.clinic.records import Unreadable
 from bot.clinic.visits import Actor, Card, Changed, Requested, Wanted
@@ -183,7 +183,7 @@ async def test_an_interval_is_typed(story: Story) -> None:
     assert newest(story)["text"] == (
         f"Maya, reply to this message with the number of weeks until the next session of Anna Nowak ({card.code})."
     )
-    for nonsense in ("soon", "0", "60", "in 120 days"):
+    for nonsense in ("soon", "0", "60", "in 120 days", "10 days", "in 2 months", "3-4 weeks", "1.5 weeks"):
         (again,) = await reply(story, nonsense)
         assert again == "I could not read that. Please reply again with a number of weeks from 1 to 52."
     (said,) = await reply(story, "in 5 weeks")
@@ -212,6 +212,82 @@ async def test_the_last_session_ends_the_course(story: Story) -> None:
     await press(story, "4 weeks")  # there is another one after all
     assert "results" not in await planned(story)
     assert (await planned(story))["next-session"] == datetime(2026, 12, 25, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "weeks"),
+    [("5", 5), ("in 5 weeks", 5), ("six weeks", 6), ("21 days", 3), ("3w", 3), ("2 wks please", 2),
+     ("in a month", None), ("1 month", None), ("", None), ("53", None), ("3 or 4", None)],
+)  # fmt: skip
+def test_an_interval_is_whole_weeks(text: str, weeks: int | None) -> None:
+    assert endings.read_weeks(text) == weeks
+
+
+async def test_a_course_that_was_ended_by_mistake_keeps_its_length(story: Story) -> None:
+    await confirmed(story)
+    await until(story, ENDS)
+    await press(story, "Done")
+    await press(story, "of 3")
+    await press(story, "No next session")
+    assert "Session 1 of 1." in newest(story)["text"]
+    await press(story, "2 weeks")
+    assert "Session 1 of 3." in newest(story)["text"]
+    await press(story, "No next session")
+    await press(story, "of 4")
+    assert "Session 1 of 4.\n\nNext session in 2 weeks" in newest(story)["text"]
+    assert "next-session" in await planned(story)
+
+
+async def test_the_sessions_after_one_that_is_taken_back_are_counted_anew(story: Story) -> None:
+    await confirmed(story, FRIDAY - DAY)
+    await until(story, ENDS - DAY)
+    await press(story, "Done")
+    first = newest(story)["message_id"]
+    await confirmed(story, FRIDAY + DAY)
+    await until(story, ENDS + DAY)
+    await press(story, "Done")
+    _, undo = next(
+        (button["text"], button["callback_data"])
+        for row in story.message(story.group.id, first)["reply_markup"]["inline_keyboard"]
+        for button in row
+        if button["text"].startswith("↩")
+    )
+    await story.telegram.tap(story.maya.id, story.group.id, first, undo)
+    await story.settle()
+    found = await rows(story, select(Visit).order_by(Visit.id))
+    assert [(one.status, one.session_number) for one in found] == [("confirmed", None), ("completed", 1)]
+
+
+async def test_still_here_is_an_answer_and_who_is_never_marked_stays_listed(story: Story) -> None:
+    card = await confirmed(story)
+    await until(story, ENDS)
+    for _ in range(4):
+        await press(story, "Still here")
+        await story.pass_time(15 * MINUTE)
+    asked = newest(story)["message_id"]
+    assert newest(story)["text"].startswith(f"🕒 How was visit {card.code}?")
+    await story.pass_time(DAY)
+    assert newest(story)["message_id"] > asked
+    await story.pass_time(5 * DAY)
+    await story.say(story.maya, "/pending", chat=story.group)
+    assert "Over, and nobody said how they were (no aftercare goes out until then)\n1. ✅" in newest(story)["text"]
+    assert card.code in newest(story)["text"]
+    await press(story, "1")
+    await press(story, "Done")
+    assert "☎ It is too late for the care card to be sent." in newest(story)["text"]
+    await story.say(story.maya, "/pending", chat=story.group)
+    assert newest(story)["text"] == "No request is waiting for a decision."
+
+
+async def test_tomorrow_shows_who_has_confirmed(story: Story) -> None:
+    await confirmed(story)
+    await confirmed(story, FRIDAY + 2 * HOUR, by=story.tom, name="Tom Reed", phone="+447700900123")
+    await until(story, FRIDAY - DAY)
+    await story.tap(story.anna, "✅ I'll be there")
+    await story.say(story.maya, "/tomorrow", chat=story.group)
+    lines = newest(story)["text"].splitlines()
+    assert lines[2] == "    👍 says that they come"
+    assert lines[4] == "    no answer yet"
 
 
 async def test_what_was_said_by_mistake_is_taken_back(story: Story) -> None:
@@ -343,6 +419,70 @@ async def test_a_tick_takes_nothing_off_the_list_that_was_not_shown(story: Story
     await story.settle()
     assert "reminder, the day before: has blocked the bot" in shown(story, message)
     assert "3 days before" not in shown(story, message)
+
+
+async def test_news_that_nobody_got_is_telephoned_with_name_and_number(story: Story) -> None:
+    card = await confirmed(story)
+    await story.telegram.deactivate(story.anna.id)
+    before = newest(story)["message_id"]
+    await press(story, "Cancel the visit")
+    await press(story, "The practitioner is not available that day.")
+    await story.pass_time(2 * MINUTE)
+    said = story.since(story.group.id, before)
+    assert any("A message to Anna Nowak, +44 20 7946 0018 could not be sent: please telephone" in one for one in said)
+    await story.say(story.maya, "/calls", chat=story.group)
+    assert newest(story)["text"] == (
+        "☎ 1 person to telephone\n\n"
+        f"1. Anna Nowak · +44 20 7946 0018\n    Face · Friday, 27 November, 10:00 · {card.code}\n"
+        "    • that the visit is cancelled: has left Telegram"
+    )
+
+
+async def test_news_for_somebody_known_to_have_blocked_the_bot_is_on_the_list_until_they_return(story: Story) -> None:
+    await confirmed(story)
+    await story.telegram.block(story.anna.id)
+    await story.settle()
+    await press(story, "Cancel the visit")
+    await press(story, "The practitioner is not available that day.")
+    await story.say(story.maya, "/calls", chat=story.group)
+    assert "• that the visit is cancelled: has blocked the bot" in newest(story)["text"]
+    await story.start(story.anna)
+    await story.say(story.maya, "/calls", chat=story.group)
+    assert newest(story)["text"] == (
+        "☎ Nobody is to be telephoned.\n\nToday:\n✓ Anna Nowak can be reached in Telegram now (10:30)"
+    )
+
+
+async def test_nobody_is_telephoned_about_what_they_refused_or_to_be_sold_anything_or_for_ever(story: Story) -> None:
+    card = await confirmed(story)
+    assert story.database is not None
+    await story.database.transaction(
+        lambda session: consents.give(session, story.anna.id, consents.FOLLOW_UP, False, story.clock.now())
+    )
+    await until(story, ENDS)
+    await press(story, "Done")
+    await story.telegram.block(story.anna.id)
+    await story.settle()
+    for day in (1, 3, 15, 29):
+        await until(story, FRIDAY + day * DAY)
+        await story.pass_time(3 * HOUR)
+    assert await rows(story, select(Call)) == []
+    again = await confirmed(story, FRIDAY + 35 * DAY, by=story.tom, name="Tom Reed", phone="+447700900123")
+    await story.telegram.block(story.tom.id)
+    await story.settle()
+    await until(story, FRIDAY + 32 * DAY + HOUR)
+    await story.say(story.maya, "/calls", chat=story.group)
+    assert "Tom Reed" in newest(story)["text"]
+    await story.say(story.maya, f"/find {again.code}", chat=story.group)
+    await press(story, "1")
+    await press(story, "Cancel the visit")
+    await press(story, "The practitioner is not available that day.")
+    await story.say(story.maya, "/calls", chat=story.group)
+    assert "reminder" not in newest(story)["text"]
+    await story.pass_time(15 * DAY)
+    await story.say(story.maya, "/calls", chat=story.group)
+    assert newest(story)["text"] == "☎ Nobody is to be telephoned."
+    assert card.code not in newest(story)["text"]
 
 
 # --- the record
