@@ -270,7 +270,7 @@ def test_only_one_message_a_day_but_for_the_visits_own(diary: Diary) -> None:
         lambda s: s.add(
             FollowUp(
                 key="x", visit_id=done.card.visit_id, chat_id=ANNA, step="check-3-days", kind="care",
-                anchor_at=THURSDAY, planned_for=THURSDAY + DAY + HOUR, due_at=THURSDAY + DAY + HOUR,
+                anchor_at=done.card.ends_at, planned_for=THURSDAY + DAY + HOUR, due_at=THURSDAY + DAY + HOUR,
                 valid_until=THURSDAY + 5 * DAY, state="planned",
             )
         )
@@ -324,10 +324,10 @@ def test_a_problem_freezes_the_programme_until_it_is_closed(diary: Diary) -> Non
     diary.treated(THURSDAY)
     diary.now = THURSDAY + 20 * HOUR
     diary.run(lambda s: setattr(s.get_one(Patient, ANNA), "problem_at", diary.now))
-    diary.run(lambda s: followups.freeze(s, ANNA))
+    diary.run(lambda s: followups.freeze(s, ANNA, diary.now))
     assert diary.until(THURSDAY + 3 * DAY + HOUR) == []
     diary.run(lambda s: setattr(s.get_one(Patient, ANNA), "problem_at", None))
-    diary.run(lambda s: followups.thaw(s, ANNA))
+    diary.run(lambda s: followups.thaw(s, ANNA, diary.now))
     (one,) = diary.rounds()
     assert [part.step.id for part in one.parts if part.step] == ["check-1-day", "check-3-days"]
 

@@ -303,7 +303,7 @@ def _tie(session: Session, clinic: Clinic, visit: Visit, chat_id: int, now: date
     session.execute(mine.where(*unsaid).values(state=plans.PLANNED, reason=None))
     plans.plan(session, clinic, visit, now)
     if visit.status == COMPLETED:
-        plans.restart(session, visit)
+        plans.restart(session, clinic, visit, now)
     calls.joined(session, visit.id, now)
     subject = f"{visits.SUBJECT}:{visit.id}"
     session.add(Audit(at=now, actor=chat_id, action="chat joined", subject=subject, before=None, after=None))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.clinic import consents, courses, patients, plans, slots, visits
@@ -15,7 +15,7 @@ from bot.clinic.courses import Done, Progress
 from bot.clinic.slots import Free
 from bot.clinic.visits import COMPLETED, CONFIRMED, NO_SHOW, Actor, Card, Late, NotHere
 from bot.config import Clinic
-from bot.store.models import Audit, Course, FollowUp, Patient, Visit
+from bot.store.models import Audit, Course, Patient, Visit
 
 WRITTEN = "kind word sent"
 """The audit's word for a message to a patient who did not come."""
@@ -122,16 +122,17 @@ def take_back(
     if not isinstance(visit, Visit):
         return visit
     if visit.status == COMPLETED:
-        _leave_course(session, visit, now)
+        _leave_course(session, visit)
     visit.ended_by = None
     visit.decided_by, visit.decided_by_id, visit.decided_at = actor.name, actor.id, now
     visits.change(session, clinic, visit, CONFIRMED, "visit's end taken back", actor.id, now)
+    plans.restart(session, clinic, visit, now)  # the session before it counts as the newest again
     visit.due_at = now + courses.STILL_HERE
     return Noted(_ending(session, clinic, visit, now))
 
 
-def _leave_course(session: Session, visit: Visit, now: datetime) -> None:
-    """Take a visit out of its course, and let the session before it count as the newest again."""
+def _leave_course(session: Session, visit: Visit) -> None:
+    """Take a visit out of its course, which is open again, or gone with it."""
     course = session.get(Course, visit.course_id) if visit.course_id is not None else None
     visit.course_id = visit.session_number = visit.interval_weeks = None
     session.flush()
@@ -139,13 +140,6 @@ def _leave_course(session: Session, visit: Visit, now: datetime) -> None:
         course.done_at = None
         if session.scalar(select(Visit.id).where(Visit.course_id == course.id).limit(1)) is None:
             session.delete(course)
-    if visit.chat_id is None:
-        return
-    done = select(Visit.id).where(Visit.chat_id == visit.chat_id, Visit.status == COMPLETED, Visit.id != visit.id)
-    before = session.scalar(done.order_by(Visit.ends_at.desc()).limit(1))
-    if before is not None:
-        called_off = (FollowUp.visit_id == before, FollowUp.reason == plans.RESTARTED, FollowUp.valid_until > now)
-        session.execute(update(FollowUp).where(*called_off).values(state=plans.PLANNED, reason=None))
 
 
 def set_interval(

@@ -487,7 +487,7 @@ def _closed(session: Session, enquiry: Enquiry, by: str, actor: int | None, now:
     _change(session, enquiry, state, actor, now)
     enquiry.closed_by, enquiry.due_at = by, None
     if state == CLOSED and enquiry.urgent:
-        problems.settle(session, enquiry.chat_id)
+        problems.settle(session, enquiry.chat_id, now)
     return Changed(_card(session, enquiry), silent)
 
 

@@ -12,18 +12,18 @@ CLOSED = "closed"
 
 
 def report(session: Session, chat_id: int, now: datetime) -> None:
-    """Hold back what is planned for a patient."""
+    """Hold back what is planned for a patient, and what has not gone yet."""
     patient = session.get(Patient, chat_id)
     if patient is not None and patient.problem_at is None:
         patient.problem_at = now
-    followups.freeze(session, chat_id)
+    followups.freeze(session, chat_id, now)
 
 
-def settle(session: Session, chat_id: int) -> None:
+def settle(session: Session, chat_id: int, now: datetime) -> None:
     """Let the programme go on, unless another possible emergency of the patient is open."""
     patient = session.get(Patient, chat_id)
     still = select(Enquiry.id).where(Enquiry.chat_id == chat_id, Enquiry.urgent, Enquiry.state != CLOSED)
     if patient is None or patient.problem_at is None or session.scalar(still.limit(1)) is not None:
         return
     patient.problem_at = None
-    followups.thaw(session, chat_id)
+    followups.thaw(session, chat_id, now)

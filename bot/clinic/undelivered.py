@@ -26,6 +26,7 @@ def look(session: Session, now: datetime) -> News:
     is planned again."""
     followups.take_back(session, now)
     followups.note_undelivered(session, now)
+    followups.note_lapsed(session, now)
     session.flush()
     staff_chat = staffroom.chat(session)
     told = session.get(Fact, TOLD)
