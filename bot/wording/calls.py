@@ -67,6 +67,7 @@ def _why(say: Speech, why: str) -> str:
         "refused": say._("Telegram did not take it"),
         "never joined": say._("has no chat with the bot"),
         "withdrawn": say._("does not want it here any more"),
+        "held back": say._("held back: a problem is open, or the messages are paused"),
     }.get(why) or escape(why)
 
 
