@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -164,23 +163,6 @@ def test_a_course_from_the_first_session_to_the_review(any_database: str, clinic
     steps = [step for _, steps in diary.until(second + 100 * DAY) for step in steps]
     assert steps == ["care-card", "check-1-day", "check-3-days", "late-4-weeks", "results", "late-12-weeks"]
     diary.database.close()
-
-
-@pytest.mark.parametrize("zone", ZONES)
-def test_the_day_before_is_the_same_wall_time_across_the_clocks_changes(
-    any_database: str, clinic: Clinic, zone: str
-) -> None:
-    there = everywhere(clinic, zone)
-    for day in (date(2027, 3, 29), date(2027, 4, 5), date(2026, 10, 26), date(2027, 11, 8), date(2026, 9, 7)):
-        start = timing.instant(day, time(10), ZoneInfo(zone))
-        visit = Visit(
-            id=1, treatment="face", status="confirmed", starts_at=start, ends_at=start + HOUR, kept_starts_at=None
-        )
-        wanted = {one.step.id: one.due_at for one in plans._wanted(Session(), there, visit)}
-        before = wanted["before-1-day"].astimezone(ZoneInfo(zone))
-        assert (before.date(), before.time()) == (day - DAY, time(10))
-        assert wanted["before-2-hours"] == start - 2 * HOUR
-    assert any_database
 
 
 def test_a_visit_booked_within_a_reminders_window_has_no_such_reminder(diary: Diary) -> None:

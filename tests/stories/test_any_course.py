@@ -16,9 +16,21 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
-from bot.clinic import consents, courses, endings, enquiries, patients, plans, preferences, records, replies, visits
+from bot.clinic import (
+    consents,
+    courses,
+    endings,
+    enquiries,
+    followups,
+    patients,
+    plans,
+    preferences,
+    records,
+    replies,
+    visits,
+)
 from bot.clinic.enquiries import Said
 from bot.clinic.patients import Person
 from bot.clinic.visits import CONFIRMED, Actor, Wanted
@@ -36,6 +48,7 @@ T = TypeVar("T")
 ANSWERS = ("confirm", "cancel", "settling", "fine", "not-now", "unhappy", "happy")
 whose = st.sampled_from(["anna", "tom"])
 number = st.integers(0, 10_000)
+meanwhile = st.sampled_from(["cancel", "move", "undo", "problem", "pause", "stop"])
 kind = st.sampled_from([consents.REMINDERS, consents.FOLLOW_UP, consents.OFFERS])
 
 
@@ -52,7 +65,8 @@ class Courses(RuleBasedStateMachine):
         file = shutil.copy(self.template, self.folder / "mesobot.db")
         self.story = Story(self.clinic, FixedReader(), file)
         self.wrong: list[str] = []
-        self.arrived = 0
+        self.aim: int | None = None
+        """The visit to which something is to happen, where it is not any."""
         self.run(self.story.open())
         assert self.story.app is not None
         self.app = self.story.app
@@ -63,6 +77,8 @@ class Courses(RuleBasedStateMachine):
             for purpose in (consents.VISIT, consents.FOLLOW_UP, consents.OFFERS):
                 self.act(lambda s, now, p=purpose, chat=user.id: consents.give(s, chat, p, True, now))
         self.story.telegram.on_call = self.look_at
+        self._book("anna", False, False, 4, 11)
+        self._book("tom", False, True, 2, 14)
 
     # --- what arrives
 
@@ -71,7 +87,6 @@ class Courses(RuleBasedStateMachine):
         self.story._check(call)
         chat, text = call.params.get("chat_id"), str(call.params.get("text", ""))
         if call.method == "sendMessage" and chat in (self.story.anna.id, self.story.tom.id) and NOTE in text:
-            self.arrived += 1
             assert self.story.database is not None
             self.wrong += self.story.database.read_now(lambda session: self.faults(session, chat))
 
@@ -105,6 +120,9 @@ class Courses(RuleBasedStateMachine):
     @rule(name=whose, family=st.booleans(), scalp=st.booleans(), ahead=st.integers(1, 6), hour=st.integers(10, 15))
     def book(self, name: str, family: bool, scalp: bool, ahead: int, hour: int) -> None:
         """Somebody asks for a visit, and staff say yes."""
+        self._book(name, family, scalp, ahead, hour)
+
+    def _book(self, name: str, family: bool, scalp: bool, ahead: int, hour: int) -> None:
         user, (treatment, by) = getattr(self.story, name), ("scalp", "ozan") if scalp else ("face", "hart")
         full_name = "Lucy Lind" if family else f"{name.title()} Nowak"
 
@@ -220,7 +238,16 @@ class Courses(RuleBasedStateMachine):
 
     @rule()
     def lose_telegram(self) -> None:
+        """Telegram is not to be reached just when the next thing is due: its message waits."""
         self.app.dispatcher._sends = lambda: False
+        self.wait_for_the_next()
+
+    @rule()
+    def wait_for_the_next(self) -> None:
+        assert self.story.database is not None
+        due = self.story.database.read_now(followups.next_due)
+        if due is not None:
+            self.pass_time(max(timedelta(0), due - self.story.clock.now()))
 
     @rule()
     def reach_telegram(self) -> None:
@@ -228,15 +255,56 @@ class Courses(RuleBasedStateMachine):
         self.app.dispatcher.wake()
         self.pass_time(timedelta(0))
 
-    @rule(length=st.sampled_from([timedelta(minutes=5), timedelta(hours=3), timedelta(days=1), timedelta(days=4)]))
-    def wait(self, length: timedelta) -> None:
-        self.pass_time(length)
+    @rule(hours=st.sampled_from([1, 3, 24, 4 * 24, 3 * 7 * 24]))
+    def wait(self, hours: int) -> None:
+        self.pass_time(timedelta(hours=hours))
 
-    @rule(weeks=st.integers(2, 5))
-    def wait_for_weeks(self, weeks: int) -> None:
-        self.pass_time(timedelta(weeks=weeks))
+    @rule(what=meanwhile, ahead=st.integers(1, 6))
+    def while_telegram_is_away(self, what: str, ahead: int) -> None:
+        """Something changes for somebody while their message waits to be sent."""
+        self.lose_telegram()
+        if (row := self.newest(FollowUp.state == plans.SENT)) is not None:
+            self.something(row, what, ahead)
+        self.reach_telegram()
+
+    @rule(what=meanwhile, ahead=st.integers(1, 6))
+    def while_it_is_off(self, what: str, ahead: int) -> None:
+        """Something changes between a stop and its end."""
+        if (row := self.newest(FollowUp.state == plans.PLANNED)) is not None:
+            name, purpose = self.name_of(row), consents.OF_KIND[row.kind]
+            self.want(name, purpose, wanted=False)
+            self.something(row, what, ahead)
+            self.want(name, purpose, wanted=True)
+            self.wait_for_the_next()
 
     # --- how
+
+    def newest(self, *which: ColumnElement[bool]) -> FollowUp | None:
+        """Return the step of somebody's of which it was thought last."""
+        assert self.story.database is not None
+        found = select(FollowUp).where(*which, FollowUp.chat_id.is_not(None))
+        found = found.order_by(FollowUp.sent_at.desc(), FollowUp.due_at)
+        return self.story.database.read_now(lambda session: session.scalar(found.limit(1)))
+
+    def name_of(self, row: FollowUp) -> str:
+        return "anna" if row.chat_id == self.story.anna.id else "tom"
+
+    def something(self, row: FollowUp, what: str, ahead: int) -> None:
+        self.aim, pick, name = row.visit_id, 0, self.name_of(row)
+        match what:
+            case "cancel":
+                self.cancel(pick)
+            case "move":
+                self.move(pick, ahead, 12, decided=True)
+            case "undo":
+                self.undo(pick)
+            case "problem":
+                self.tell_of_a_problem(name)
+            case "pause":
+                self.pause(pick, paused=True)
+            case "stop":
+                self.want(name, consents.OF_KIND[row.kind], wanted=False)
+        self.aim = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
@@ -256,7 +324,8 @@ class Courses(RuleBasedStateMachine):
     ) -> None:
         def whole(session: Session, now: datetime) -> object:
             found = session.scalars(select(Visit).where(Visit.status.in_(states)).order_by(Visit.id)).all()
-            return work(session, now, found[pick % len(found)]) if found else None
+            aimed = [visit for visit in found if visit.id == self.aim]
+            return work(session, now, (aimed or found)[pick % len(aimed or found)]) if found else None
 
         self.act(whole)
 
