@@ -54,7 +54,7 @@ from faq.reader import Reader
 from handlers import all_handlers
 from handlers.clocks import follow_zone
 from handlers.desk import Desk
-from handlers.followups import learn_languages
+from handlers.followups import follow_programme, learn_languages
 from handlers.pages import Pages
 from handlers.rounds import make_rounds
 
@@ -208,6 +208,7 @@ class App:
         if self._replica.leads:
             self.claim_code = await self._at_last(lambda: self.database.transaction(self._appoint_staff))
             await follow_zone(self.desk)
+            await follow_programme(self.desk)
         subscribed = await self._subscribe()
         self._scheduler.add_job(
             self._sweep, "interval", hours=1, coalesce=True, max_instances=1, misfire_grace_time=None

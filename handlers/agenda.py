@@ -10,7 +10,7 @@ from telegram import Message as TelegramMessage
 from telegram import MessageEntity, Update
 from telegram.ext import BaseHandler, CallbackQueryHandler, CommandHandler, ContextTypes, filters
 
-from bot.clinic import agenda, blocks, slots, visits
+from bot.clinic import agenda, blocks, enquiries, slots, visits
 from bot.clinic.agenda import Asked, Days, Entry, NoDay, NoSpan, Past, Plan, PlanOutcome
 from bot.clinic.blocks import Blocked, Span, Unblocked
 from bot.clinic.visits import Actor, Card, NotHere
@@ -18,7 +18,7 @@ from bot.delivery.messages import Button, Edit, Kind, Message
 from bot.store.database import Session
 from bot.wording import agenda as words
 from bot.wording import front
-from handlers import endings
+from handlers import cards, endings
 from handlers import visits as visit_cards
 from handlers.desk import Desk, Owed
 from handlers.pages import Page
@@ -67,7 +67,7 @@ class _Line:
 
 
 async def pending(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """List the requests that wait for a decision."""
+    """List the requests that wait for a decision, and the possible emergencies that nobody has closed."""
     await _list(desk, update, PENDING)
 
 
@@ -139,12 +139,13 @@ def _page(desk: Desk, session: Session, chat_id: int, what: str, number: int, no
     say, clinic = desk.staff_speech, desk.clinic
     match what[:1]:
         case "p":
-            cards = agenda.pending(session, clinic, chat_id, now)
-            if isinstance(cards, NotHere):
+            waiting = agenda.pending(session, clinic, chat_id, now)
+            if isinstance(waiting, NotHere):
                 return None
-            lines = [_dated(desk, card) for card in cards]
+            lines = [*(_dated(desk, card) for card in waiting)]
+            lines += [_alarm(desk, alarm) for alarm in enquiries.alarms(session, chat_id)]
             lines += [_unmarked(desk, card) for card in agenda.unmarked(session, clinic, chat_id, now)]
-            return _drawn(desk, words.pending(say, len(cards)), lines, number, what)
+            return _drawn(desk, words.pending(say, len(waiting)), lines, number, what)
         case "b":
             spans = agenda.blocked(session, chat_id, now)
             if isinstance(spans, NotHere):
@@ -206,6 +207,19 @@ def _entry(desk: Desk, entry: Entry, head: str) -> _Line:
     span = entry.span
     text = words.block(say, span.starts_at, span.ends_at, _whose(desk, span), span.reason) if span else ""
     return _Line(lambda _: text, head)
+
+
+def _alarm(desk: Desk, alarm: enquiries.Card) -> _Line:
+    """Draw a possible emergency that is open; who took it up may have settled it."""
+    say = desk.staff_speech
+    head = words.alarms(say)
+    line = words.alarm(say, alarm.name, say.instant(alarm.opened_at), alarm.handled_by)
+    if alarm.handled_by is None:
+        return _Line(lambda _: line, head)
+    close = f"{cards.CLOSE}:{alarm.enquiry_id}"
+    return _Line(
+        lambda place: words.numbered(place, line), head, lambda place: Button(words.settled_button(say, place), close)
+    )
 
 
 def _dated(desk: Desk, card: Card) -> _Line:

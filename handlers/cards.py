@@ -5,7 +5,19 @@ from collections.abc import Callable, Iterator
 from telegram import Message as TelegramMessage
 from telegram import Update
 
-from bot.clinic.enquiries import BY_TIME, CLOSED, TALKING, Asked, Card, Due, GivenUp, Pinged, Reminded, Rested
+from bot.clinic.enquiries import (
+    BY_TIME,
+    CLOSED,
+    TALKING,
+    Asked,
+    Card,
+    Due,
+    GivenUp,
+    Pinged,
+    Reminded,
+    Rested,
+    Unsettled,
+)
 from bot.delivery import outbox
 from bot.delivery.markup import escape
 from bot.delivery.messages import Button, Caption, Edit, Kind, Message, Rows
@@ -106,6 +118,11 @@ def due(desk: Desk, happened: Due) -> Iterator[Owed]:
             yield Owed(Message(card.chat_id, answers.no_answer_came(say, desk.clinic)), language=card.language)
         case Rested():
             yield from closed(desk, card)
+        case Unsettled():
+            text = staff.is_it_settled(desk.staff_speech, card.name, desk.staff_speech.instant(card.opened_at))
+            rows = ((Button(staff.settle_button(desk.staff_speech), f"{CLOSE}:{card.enquiry_id}"),),)
+            note = Message(card.staff_chat, text, rows, Kind.STAFF, reply_to=card.message_id)
+            yield Owed(note, card.subject)
 
 
 def source(chat_id: int, message_id: int) -> str:

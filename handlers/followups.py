@@ -4,6 +4,7 @@ What somebody answers is marked on the button in the message itself; what follow
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, get_args
@@ -11,11 +12,12 @@ from typing import Any, get_args
 from telegram import CallbackQuery, Update
 from telegram.ext import BaseHandler, CallbackQueryHandler, CommandHandler, ContextTypes, filters
 
-from bot.clinic import consents, drafts, followups, preferences, replies, slots, undelivered
+from bot.clinic import consents, drafts, followups, preferences, programmes, replies, slots, staffroom, undelivered
 from bot.clinic.enquiries import Asked, NobodyToAsk, PassedOn, Relayed
 from bot.clinic.enquiries import Card as EnquiryCard
 from bot.clinic.followups import Due, Part
 from bot.clinic.preferences import Silenced
+from bot.clinic.programmes import Batch
 from bot.clinic.replies import (
     OTHER,
     AnswerOutcome,
@@ -112,6 +114,26 @@ async def make_followup_rounds(desk: Desk) -> None:
     )
 
 
+async def follow_programme(desk: Desk) -> None:
+    """Where the programme is another one than at the last start, bring what is planned into line with it."""
+    batch, steps = Batch(0, 0), 0
+    while batch.last is not None:
+        after = batch.last
+        batch = await desk.act(
+            desk.staff_speech,
+            lambda session, now, after=after: programmes.follow(session, desk.clinic, after, now),  # type: ignore[misc]  # the place of this turn
+            lambda _: (),
+        )
+        steps += batch.steps
+    if steps:
+        note = words.programme_changed(desk.staff_speech, steps)
+        await desk.act(
+            desk.staff_speech,
+            lambda session, _: staffroom.chat(session),
+            lambda chat: [Owed(Message(chat, note, kind=Kind.STAFF))] if chat is not None else [],
+        )
+
+
 async def learn_languages(desk: Desk) -> None:
     """Learn which languages people chose: another process may have heard of it."""
     chosen = await desk.database.read(preferences.own_languages)
@@ -131,7 +153,7 @@ def _calls(desk: Desk, news: undelivered.News) -> Iterator[Owed]:
 def drawn(desk: Desk, due: Due) -> Owed:
     """Draw what is due to a patient as one message."""
     say = desk.speeches.of(due.language)
-    parts = words.BETWEEN.join(_text(desk, say, part) for part in due.parts)
+    parts = words.BETWEEN.join(dict.fromkeys(_text(desk, say, part) for part in due.parts))  # of two visits, once
     text = f"{words.first_line(say, desk.clinic)}\n\n{parts}"
     rows = (*_answers(desk, say, due.parts), (Button(words.stop_button(say), f"{STOP}:{due.parts[0].id}"),))
     message = Message(due.chat_id, text, rows, Kind(due.kind))
@@ -151,7 +173,7 @@ def facts(desk: Desk, say: Speech, card: Card) -> words.Facts:
     """Return what sentences about a visit are filled with, at its confirmed time."""
     today = desk.clock.now().astimezone(desk.clinic.tz).date()
     sure = card.kept_starts_at or card.starts_at
-    plain = staffs.plain(desk, say, card)
+    plain = staffs.plain(desk, say, replace(card, practitioner=card.kept_practitioner or card.practitioner))
     what = words.what(say, plain.treatment, plain.practitioner) if desk.clinic.practitioners else plain.treatment
     weeks = max(0, (today - card.ends_at.astimezone(desk.clinic.tz).date()).days) // 7
     return words.Facts(what, sure, today, weeks)

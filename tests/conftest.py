@@ -4,7 +4,6 @@ A test of what holds on any database takes `any_database` (an address) or `any_s
 `story`. Both run on SQLite and on PostgreSQL; MESOBOT_TEST_DATABASE=sqlite or postgresql lets stories run on one.
 """
 
-
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator

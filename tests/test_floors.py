@@ -46,7 +46,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"bot.clinic.agenda", "bot.clinic.preferences", "bot.clinic.rehearsal", "bot.clinic.replies",
                "bot.clinic.undelivered", "bot.clinic.arrivals", "bot.clinic.digest",
                "bot.clinic.clocks",
-               "bot.clinic.zones"}),
+               "bot.clinic.programmes", "bot.clinic.zones"}),
     frozenset({"bot.clinic.reception", "bot.clinic.privacy"}),
     # delivery's machines
     frozenset({"bot.delivery.dispatcher", "bot.delivery.poller", "bot.delivery.edge", "bot.delivery.replica",

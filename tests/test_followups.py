@@ -4,22 +4,36 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.clinic import consents, courses, followups, patients, plans, staffroom, timing, visits
+from bot.clinic import (
+    consents,
+    courses,
+    endings,
+    followups,
+    patients,
+    plans,
+    preferences,
+    programmes,
+    records,
+    staffroom,
+    timing,
+    visits,
+)
 from bot.clinic.courses import Done
 from bot.clinic.followups import Due
 from bot.clinic.patients import Person
+from bot.clinic.timing import Quiet
 from bot.clinic.visits import Actor, Card, Changed, Requested, Wanted
 from bot.config import Clinic
 from bot.delivery import outbox
 from bot.delivery.messages import Kind, Message
+from bot.programme import Change
 from bot.store.database import Database, parse_url
-from bot.store.models import Audit, Call, FollowUp, Patient, Visit
+from bot.store.models import Audit, Call, Enquiry, FollowUp, Patient, Visit
 
 T = TypeVar("T")
 STAFF, ANNA = -100, 1
@@ -53,8 +67,10 @@ class Diary:
     def wall(self, day: date, at: time) -> datetime:
         return timing.instant(day, at, self.clinic.tz)
 
-    def confirmed(self, start: datetime, chat: int = ANNA) -> Card:
-        wanted = Wanted("face", "hart", start, "Anna Nowak", "+442079460000", {})
+    def confirmed(
+        self, start: datetime, chat: int = ANNA, *, treatment: str = "face", by: str = "hart", name: str = "Anna Nowak"
+    ) -> Card:
+        wanted = Wanted(treatment, by, start, name, "+442079460000", {})
         asked = self.run(lambda s: visits.request(s, self.clinic, chat, wanted, self.now))
         assert isinstance(asked, Requested), asked
         return self.confirm(asked.card)
@@ -166,23 +182,6 @@ def test_a_course_from_the_first_session_to_the_review(any_database: str, clinic
     diary.database.close()
 
 
-@pytest.mark.parametrize("zone", ZONES)
-def test_the_day_before_is_the_same_wall_time_across_the_clocks_changes(
-    any_database: str, clinic: Clinic, zone: str
-) -> None:
-    there = everywhere(clinic, zone)
-    for day in (date(2027, 3, 29), date(2027, 4, 5), date(2026, 10, 26), date(2027, 11, 8), date(2026, 9, 7)):
-        start = timing.instant(day, time(10), ZoneInfo(zone))
-        visit = Visit(
-            id=1, treatment="face", status="confirmed", starts_at=start, ends_at=start + HOUR, kept_starts_at=None
-        )
-        wanted = {one.step.id: one.due_at for one in plans._wanted(Session(), there, visit)}
-        before = wanted["before-1-day"].astimezone(ZoneInfo(zone))
-        assert (before.date(), before.time()) == (day - DAY, time(10))
-        assert wanted["before-2-hours"] == start - 2 * HOUR
-    assert any_database
-
-
 def test_a_visit_booked_within_a_reminders_window_has_no_such_reminder(diary: Diary) -> None:
     diary.now = THURSDAY - 25 * HOUR
     diary.confirmed(THURSDAY)
@@ -270,7 +269,7 @@ def test_only_one_message_a_day_but_for_the_visits_own(diary: Diary) -> None:
         lambda s: s.add(
             FollowUp(
                 key="x", visit_id=done.card.visit_id, chat_id=ANNA, step="check-3-days", kind="care",
-                anchor_at=THURSDAY, planned_for=THURSDAY + DAY + HOUR, due_at=THURSDAY + DAY + HOUR,
+                anchor_at=done.card.ends_at, planned_for=THURSDAY + DAY + HOUR, due_at=THURSDAY + DAY + HOUR,
                 valid_until=THURSDAY + 5 * DAY, state="planned",
             )
         )
@@ -324,10 +323,10 @@ def test_a_problem_freezes_the_programme_until_it_is_closed(diary: Diary) -> Non
     diary.treated(THURSDAY)
     diary.now = THURSDAY + 20 * HOUR
     diary.run(lambda s: setattr(s.get_one(Patient, ANNA), "problem_at", diary.now))
-    diary.run(lambda s: followups.freeze(s, ANNA))
+    diary.run(lambda s: followups.freeze(s, ANNA, diary.now))
     assert diary.until(THURSDAY + 3 * DAY + HOUR) == []
     diary.run(lambda s: setattr(s.get_one(Patient, ANNA), "problem_at", None))
-    diary.run(lambda s: followups.thaw(s, ANNA))
+    diary.run(lambda s: followups.thaw(s, ANNA, diary.now))
     (one,) = diary.rounds()
     assert [part.step.id for part in one.parts if part.step] == ["check-1-day", "check-3-days"]
 
@@ -387,3 +386,286 @@ def test_every_change_of_a_visit_leaves_its_line(diary: Diary) -> None:
     lines = diary.run(lambda s: list(s.scalars(select(Audit.action).where(Audit.subject == "visit:1"))))
     assert lines == ["visit requested", "visit confirmed", "visit done"]
     assert replace(MAYA).name == "Maya"
+
+
+# --- what is taken back, held back, called off
+
+
+def posted(diary: Diary, state: str = "pending") -> list[Due]:
+    """Make messages of what is due, and leave each in the outbox in such a state."""
+    found = diary.rounds()
+
+    def post(session: Session) -> None:
+        for due in found:
+            message = Message(due.chat_id, "x", kind=Kind(due.kind))
+            row = outbox.post(session, message, now=diary.now, subject=due.subject, valid_until=due.until)
+            row.state = state
+
+    diary.run(post)
+    return found
+
+
+def owed(diary: Diary) -> list[str | None]:
+    return [one.subject for one in diary.run(lambda s: outbox.claim(s, now=diary.now, most=8, busy=()))]
+
+
+def freeze(diary: Diary) -> None:
+    def report(session: Session) -> None:
+        session.get_one(Patient, ANNA).problem_at = diary.now
+        followups.freeze(session, ANNA, diary.now)
+
+    diary.run(report)
+
+
+def thaw(diary: Diary) -> None:
+    def settle(session: Session) -> None:
+        session.get_one(Patient, ANNA).problem_at = None
+        followups.thaw(session, ANNA, diary.now)
+
+    diary.run(settle)
+
+
+def called(diary: Diary) -> set[tuple[str, str]]:
+    return set(diary.run(lambda s: [(one.why, one.what) for one in s.scalars(select(Call))]))
+
+
+@pytest.mark.parametrize("state", ["pending", "parked"])
+def test_a_message_that_waits_is_taken_back_with_its_visit(diary: Diary, state: str) -> None:
+    card = diary.confirmed(THURSDAY)
+    diary.now = THURSDAY - 3 * DAY
+    posted(diary, state)
+    diary.run(lambda s: visits.cancel(s, diary.clinic, card.visit_id, card.version, ANNA, diary.now))
+    diary.run(lambda s: outbox.unpark(s, ANNA, diary.now))
+    assert owed(diary) == []
+    assert diary.rows()["before-3-days"] == ("cancelled", plans.CHANGED)
+
+
+def test_what_is_being_sent_is_not_tried_again_once_its_visit_is_cancelled(diary: Diary) -> None:
+    card = diary.confirmed(THURSDAY)
+    diary.now = THURSDAY - 3 * DAY
+    posted(diary)
+    (row,) = diary.run(lambda s: outbox.claim(s, now=diary.now, most=8, busy=()))
+    diary.run(lambda s: visits.cancel(s, diary.clinic, card.visit_id, card.version, ANNA, diary.now))
+    diary.run(lambda s: outbox.put_back(s, row))  # the network was away
+    assert owed(diary) == []
+    diary.run(lambda s: followups.take_back(s, diary.now))
+    assert diary.rounds() == []
+    assert diary.rows()["before-3-days"] == ("cancelled", plans.CHANGED)
+
+
+def test_the_repeat_of_what_may_have_arrived_is_taken_back_too(diary: Diary) -> None:
+    card = diary.confirmed(THURSDAY)
+    diary.now = THURSDAY - 3 * DAY
+    posted(diary)
+    (row,) = diary.run(lambda s: outbox.claim(s, now=diary.now, most=8, busy=()))
+    assert diary.run(lambda s: outbox.unknown(s, row, "again", diary.now))
+    diary.run(lambda s: visits.cancel(s, diary.clinic, card.visit_id, card.version, ANNA, diary.now))
+    assert owed(diary) == []
+    assert diary.rows()["before-3-days"] == ("sent", None), "its buttons still explain themselves"
+
+
+def test_what_else_a_message_said_is_said_again(diary: Diary) -> None:
+    diary.treated(THURSDAY)
+    other = diary.confirmed(THURSDAY + 4 * DAY)
+    diary.now = THURSDAY + 3 * DAY + 5 * HOUR
+    posted(diary)
+    diary.run(
+        lambda s: visits.cancel_by_staff(s, diary.clinic, other.visit_id, other.version, STAFF, "ill", MAYA, diary.now)
+    )
+    assert owed(diary) == []
+    (one,) = diary.rounds()
+    assert [part.step.id for part in one.parts if part.step] == ["check-1-day", "check-3-days"]
+
+
+def test_what_waits_is_held_back_with_a_problem_and_goes_when_it_is_closed(diary: Diary) -> None:
+    diary.confirmed(THURSDAY)
+    diary.now = THURSDAY - 3 * DAY
+    posted(diary)
+    freeze(diary)
+    assert owed(diary) == []
+    assert diary.rows()["before-3-days"] == ("frozen", None)
+    thaw(diary)
+    assert len(diary.rounds()) == 1
+
+
+@pytest.mark.parametrize("how", ["while", "at its end"])
+def test_a_reminder_that_lapses_while_held_back_is_a_call(diary: Diary, how: str) -> None:
+    diary.confirmed(THURSDAY)
+    freeze(diary)
+    diary.until(THURSDAY - 2 * HOUR)
+    if how == "while":
+        diary.run(lambda s: followups.note_lapsed(s, diary.now))
+    else:
+        thaw(diary)
+    assert called(diary) == {("held back", "before-3-days"), ("held back", "before-1-day")}
+    assert diary.rows()["before-1-day"] == ("stale", "held back")
+
+
+@pytest.mark.parametrize("change", ["cancelled", "moved", "undone", "followed"])
+def test_off_and_on_again_brings_nothing_dead_back(diary: Diary, change: str) -> None:
+    anna = Person(ANNA, "Anna", None, None, "en")
+    card = diary.confirmed(THURSDAY)
+    if change in ("undone", "followed"):
+        diary.now = card.ends_at
+        card = diary.done(card).card
+    for on in (False, True):
+        diary.run(lambda s, on=on: preferences.want(s, anna, preferences.PURPOSES, diary.now, wanted=on))  # type: ignore[misc]
+        if on:
+            break
+        if change == "cancelled":
+            diary.run(lambda s: visits.cancel(s, diary.clinic, card.visit_id, card.version, ANNA, diary.now))
+        elif change == "moved":
+            asked = diary.run(
+                lambda s: visits.move(s, diary.clinic, card.visit_id, ANNA, "hart", THURSDAY + 4 * DAY, diary.now)
+            )
+            assert isinstance(asked, Requested)
+            diary.confirm(asked.card)
+        elif change == "undone":
+            back = diary.run(
+                lambda s: endings.take_back(s, diary.clinic, card.visit_id, card.version, STAFF, MAYA, diary.now)
+            )
+            assert isinstance(back, endings.Noted)
+            again = back.ending.card
+            diary.run(
+                lambda s, v=again.version: courses.miss(s, diary.clinic, card.visit_id, v, STAFF, MAYA, diary.now)  # type: ignore[misc]
+            )
+        else:
+            diary.treated(THURSDAY + 21 * DAY)
+    sent = diary.until(THURSDAY + 130 * DAY)
+    steps = [step for _, found in sent for step in found]
+    match change:
+        case "cancelled" | "undone":
+            assert steps == []
+        case "moved":
+            assert steps == ["before-3-days", "before-1-day", "before-2-hours"]
+            assert sent[-1][0] == THURSDAY + 4 * DAY - 2 * HOUR
+        case _:
+            assert steps.count("late-12-weeks") == 1
+
+
+def test_a_session_of_another_treatment_or_person_leaves_the_first_ones_messages(diary: Diary) -> None:
+    first = diary.treated(THURSDAY)
+    before = {row.step for row in planned_of(diary, first.card.visit_id)}
+    for start, treatment, by, name in (
+        (THURSDAY + DAY, "scalp", "ozan", "Anna Nowak"),
+        (THURSDAY + 2 * DAY, "face", "hart", "Lucy Nowak"),
+    ):
+        diary.now = start - 3 * HOUR
+        card = diary.confirmed(start, treatment=treatment, by=by, name=name)
+        diary.now = card.ends_at
+        assert diary.done(card).progress.done == 1, "a course of its own"
+    assert {row.step for row in planned_of(diary, first.card.visit_id)} == before
+    assert diary.run(lambda s: s.get_one(Visit, 1).course_id) != diary.run(lambda s: s.get_one(Visit, 3).course_id)
+
+
+def planned_of(diary: Diary, visit_id: int) -> list[FollowUp]:
+    mine = select(FollowUp).where(FollowUp.visit_id == visit_id, FollowUp.state == "planned")
+    return diary.run(lambda s: list(s.scalars(mine)))
+
+
+def test_the_session_before_counts_again_when_one_is_taken_back(diary: Diary) -> None:
+    first = diary.treated(THURSDAY)
+    second = diary.treated(THURSDAY + 21 * DAY)
+    assert planned_of(diary, first.card.visit_id) == []
+    shown = second.card
+    diary.run(lambda s: endings.take_back(s, diary.clinic, shown.visit_id, shown.version, STAFF, MAYA, diary.now))
+    assert "late-12-weeks" in {row.step for row in planned_of(diary, first.card.visit_id)}
+
+
+def staffs_words(diary: Diary, visit_id: int, at: datetime) -> None:
+    written = f"{at:%d.%m.} 10:00 Please bring your blood test result"
+    outcome = diary.run(lambda s: records.plan_message(s, diary.clinic, visit_id, STAFF, written, 7, MAYA, diary.now))
+    assert isinstance(outcome, records.Planned), outcome
+
+
+def test_staffs_own_words_outlive_a_new_session_and_a_stop_is_told(diary: Diary) -> None:
+    first = diary.treated(THURSDAY)
+    staffs_words(diary, first.card.visit_id, THURSDAY + 30 * DAY)
+    diary.treated(THURSDAY + 21 * DAY)
+    assert diary.rows()[records.OWN_WORDS] == ("planned", None)
+    anna = Person(ANNA, "Anna", None, None, "en")
+    diary.run(lambda s: preferences.want(s, anna, [consents.FOLLOW_UP], diary.now, wanted=False))
+    assert called(diary) == {("withdrawn", records.OWN_WORDS)}
+    diary.run(lambda s: preferences.want(s, anna, [consents.FOLLOW_UP], diary.now, wanted=True))
+    assert diary.run(lambda s: [one.done_at for one in s.scalars(select(Call))]) == [diary.now]
+    assert diary.rows()[records.OWN_WORDS] == ("planned", None)
+
+
+def test_an_offer_waits_while_staff_decide_on_a_request_and_is_not_spoilt_by_another_treatment(diary: Diary) -> None:
+    diary.treated(THURSDAY)
+    opens = datetime(2026, 12, 10, 11, tzinfo=UTC)
+    diary.until(opens - HOUR)
+    wanted = Wanted("face", "hart", opens + 5 * DAY, "Anna Nowak", "+442079460000", {})
+    asked = diary.run(lambda s: visits.request(s, diary.clinic, ANNA, wanted, diary.now))
+    assert isinstance(asked, Requested)
+    diary.confirmed(opens + 6 * DAY, treatment="scalp", by="ozan")
+    assert diary.until(opens + HOUR) == []
+    shown = asked.card
+    diary.run(lambda s: visits.decline(s, diary.clinic, shown.visit_id, shown.version, STAFF, "No", MAYA, diary.now))
+    assert diary.until(opens + DAY) == [(opens + DAY, ["next-session"])]
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_nothing_is_offered_to_who_is_not_happy_until_a_person_came(diary: Diary, heard: bool) -> None:
+    diary.treated(THURSDAY)
+    opens = datetime(2026, 12, 10, 11, tzinfo=UTC)
+    diary.until(opens - DAY)
+
+    def complain(session: Session) -> None:
+        row = session.scalars(select(FollowUp).where(FollowUp.step == "check-3-days")).one()
+        row.answer, row.answered_at = "unhappy", diary.now
+        handled = "Maya" if heard else None
+        session.add(Enquiry(chat_id=ANNA, urgent=False, state="closed", opened_at=diary.now, handled_by=handled))
+
+    diary.run(complain)
+    assert (len(diary.until(opens + HOUR)) == 1) == heard
+
+
+def test_a_day_with_two_reminders_or_a_question_and_a_reminder_has_one_message(diary: Diary) -> None:
+    diary.confirmed(THURSDAY + 5 * HOUR)  # reminded of on Wednesday at three
+    diary.confirmed(THURSDAY + 2 * DAY + HOUR, treatment="scalp", by="ozan")  # and on Wednesday at eleven
+    sent = [found for at, found in diary.until(THURSDAY) if at.date() == date(2026, 11, 25)]
+    assert [sorted(found) for found in sent] == [["before-1-day", "before-3-days"]]
+
+
+def test_a_question_about_the_skin_waits_for_the_reminder_of_the_same_day(diary: Diary) -> None:
+    diary.treated(THURSDAY - DAY)
+    diary.confirmed(THURSDAY + DAY + 5 * HOUR, treatment="scalp", by="ozan")
+    sent = [(at.hour, found) for at, found in diary.until(THURSDAY + 12 * HOUR) if at.date() == date(2026, 11, 26)]
+    assert sent == [(15, ["before-1-day", "check-1-day"])]
+
+
+def test_a_reminder_leaves_time_before_the_visit_or_comes_the_evening_before(diary: Diary) -> None:
+    anna = Person(ANNA, "Anna", None, None, "en")
+    early = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
+    diary.run(lambda s: preferences.set_quiet(s, diary.clinic, anna, Quiet(time(21), time(9)), diary.now))
+    diary.confirmed(early)
+    assert diary.planned()["before-2-hours"].date() == date(2026, 11, 25)
+    diary.run(lambda s: preferences.set_quiet(s, diary.clinic, anna, Quiet(time(21), time(8)), diary.now))
+    assert diary.planned()["before-2-hours"].time() >= time(8)
+
+
+def test_a_changed_programme_reaches_what_is_planned(diary: Diary) -> None:
+    def follow() -> int:
+        steps, batch = 0, programmes.Batch(0, 0)
+        while batch.last is not None:
+            batch = diary.run(lambda s, after=batch.last: programmes.follow(s, diary.clinic, after, diary.now))  # type: ignore[misc]
+            steps += batch.steps
+        return steps
+
+    assert follow() == 0, "the first start only remembers it"
+    diary.treated(THURSDAY)
+    coming = diary.confirmed(THURSDAY + 6 * DAY, treatment="scalp", by="ozan")
+    changes = (
+        Change(id="check-1-day", at="18:00"),
+        Change(id="check-3-days", off=True),
+        Change(id="day-5", anchor="done", day=5, at="10:00", lasts="2d", kind="care", text="Five days on: all well?"),
+    )
+    diary.clinic = diary.clinic.model_copy(update={"programme": changes})
+    assert follow() == 3
+    assert follow() == 0
+    found = {row.step: row.due_at for row in planned_of(diary, 1)}
+    assert found["check-1-day"] == datetime(2026, 11, 27, 18, tzinfo=UTC)
+    assert found["day-5"] == datetime(2026, 12, 1, 10, tzinfo=UTC)
+    assert diary.rows()["check-3-days"] == ("cancelled", plans.RESTARTED)
+    assert {row.step for row in planned_of(diary, coming.visit_id)} >= {"before-1-day"}

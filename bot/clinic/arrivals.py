@@ -363,7 +363,7 @@ def _tie(session: Session, clinic: Clinic, visit: Visit, chat_id: int, now: date
     session.execute(mine.where(*unsaid).values(state=plans.PLANNED, reason=None))
     plans.plan(session, clinic, visit, now)
     if visit.status == COMPLETED:
-        plans.restart(session, visit)
+        plans.restart(session, clinic, visit, now)
     calls.joined(session, visit.id, now)
 
 
@@ -439,6 +439,7 @@ def _part(session: Session, visit: Visit, chat_id: int, actor: int | None, now: 
     course = session.get(Course, visit.course_id) if visit.course_id is not None else None
     if course is not None and course.chat_id == chat_id:
         course.chat_id = None
+    plans.retract(session, now, FollowUp.visit_id == visit.id)  # what waits to be sent would go to the wrong chat
     session.execute(
         update(FollowUp).where(FollowUp.visit_id == visit.id, FollowUp.state.in_(plans.OPEN)).values(chat_id=None)
     )

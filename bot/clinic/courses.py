@@ -64,7 +64,7 @@ def finish(
     if course.sessions is not None and visit.session_number >= course.sessions:
         course.sessions, course.done_at = visit.session_number, now
     visits.change(session, clinic, visit, COMPLETED, "visit done", actor.id, now)
-    plans.restart(session, visit)
+    plans.restart(session, clinic, visit, now)
     return Done(visits.card(session, clinic, visit), progress(session, clinic, visit))
 
 
@@ -158,17 +158,16 @@ def _course(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> Co
     )
     if visit.course_id is not None:
         return session.get_one(Course, visit.course_id)
-    open_one = (
-        select(Course)
+    open_ones = (
+        select(Course, Visit.name)
         .join(Visit, Visit.course_id == Course.id)
         .where(Course.treatment == visit.treatment, Course.done_at.is_(None))
         .where(*same)
         .order_by(Course.id.desc())
-        .limit(1)
     )
-    found = session.scalar(open_one)
-    if found is not None:
-        return found
+    for found, name in session.execute(open_ones):
+        if plans.is_same_name(name, visit.name):
+            return found
     treatment = clinic.treatment(visit.treatment)
     course = Course(
         chat_id=visit.chat_id,

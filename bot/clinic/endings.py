@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.clinic import consents, courses, patients, plans, slots, visits
@@ -142,13 +142,13 @@ def take_back(
     visit.ended_by = None
     visit.decided_by, visit.decided_by_id, visit.decided_at = actor.name, actor.id, now
     visits.change(session, clinic, visit, CONFIRMED, "visit's end taken back", actor.id, now)
+    plans.restart(session, clinic, visit, now)  # the session before it counts as the newest again
     visit.due_at = now + courses.STILL_HERE
     return Noted(_ending(session, clinic, visit, now))
 
 
 def _leave_course(session: Session, clinic: Clinic, visit: Visit, now: datetime) -> None:
-    """Take a visit out of its course, and let the session before it count as the newest again; those after it are one
-    session earlier now."""
+    """Take a visit out of its course, which is open again, or gone with it; those after it are one session earlier."""
     course = session.get(Course, visit.course_id) if visit.course_id is not None else None
     visit.course_id = visit.session_number = visit.interval_weeks = None
     session.flush()
@@ -160,13 +160,6 @@ def _leave_course(session: Session, clinic: Clinic, visit: Visit, now: datetime)
             plans.plan(session, clinic, one, now)
         if not left:
             session.delete(course)
-    if visit.chat_id is None:
-        return
-    done = select(Visit.id).where(Visit.chat_id == visit.chat_id, Visit.status == COMPLETED, Visit.id != visit.id)
-    before = session.scalar(done.order_by(Visit.ends_at.desc()).limit(1))
-    if before is not None:
-        called_off = (FollowUp.visit_id == before, FollowUp.reason == plans.RESTARTED, FollowUp.valid_until > now)
-        session.execute(update(FollowUp).where(*called_off).values(state=plans.PLANNED, reason=None))
 
 
 def set_interval(

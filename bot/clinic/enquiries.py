@@ -4,7 +4,8 @@ A conversation may be about a visit instead of a question: staff begin it by ans
 
 An enquiry is `waiting` until somebody at the clinic answers, then both are `talking`: what either says is passed on,
 and the bot stays out of it except for red flags. Either side ends it, or a while in which nobody writes does. A
-possible emergency opens an urgent enquiry by itself; staff are called again until somebody says that they are on it.
+possible emergency opens an urgent enquiry by itself; staff are called again until somebody says that they are on it,
+and then asked whether it is settled until somebody closes it: meanwhile nothing of the programme is sent.
 """
 
 from collections.abc import Sequence
@@ -32,6 +33,9 @@ MOST_CALLS = 5
 """Calls to one patient's possible emergencies that go on at a time until somebody is on it."""
 CALLED_APART = timedelta(minutes=1)
 """Between two calls to one patient's possible emergency, whatever they write meanwhile."""
+ASK_WHETHER_SETTLED, ASK_AGAIN = timedelta(hours=2), timedelta(hours=20)
+"""After which it is asked whether a possible emergency is settled that somebody took up: first, and then each day."""
+A_MOMENT = timedelta(minutes=1)
 A_ROUND = 100
 """Enquiries looked after in one transaction."""
 
@@ -334,7 +338,7 @@ def acknowledge(
     if enquiry.handled_by is not None:
         return Unchanged(_card(session, enquiry))
     session.add(_audit(actor, "alert acknowledged", enquiry, enquiry.state, enquiry.state, now))
-    enquiry.handled_by, enquiry.due_at = name, None
+    enquiry.handled_by, enquiry.due_at = name, now + ASK_WHETHER_SETTLED
     return Changed(_card(session, enquiry))
 
 
@@ -384,16 +388,32 @@ class Rested:
     card: Card
 
 
-Due = Pinged | Reminded | GivenUp | Rested
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """Somebody took up a possible emergency, and nobody has closed it."""
+
+    card: Card
+
+
+Due = Pinged | Reminded | GivenUp | Rested | Unsettled
+
+
+def alarms(session: Session, staff_chat: int) -> list[Card]:
+    """Return the possible emergencies that nobody has closed, the oldest first."""
+    if staffroom.chat(session) != staff_chat:
+        return []
+    open_ones = select(Enquiry).where(Enquiry.urgent, Enquiry.state != CLOSED).order_by(Enquiry.id)
+    return [_card(session, enquiry) for enquiry in session.scalars(open_ones)]
 
 
 def make_rounds(session: Session, clinic: Clinic, now: datetime, *, urgent_only: bool = False) -> list[Due]:
     """Do what has become due about enquiries, at most `A_ROUND` at a time; or only call staff to what is urgent."""
     due = select(Enquiry).where(Enquiry.due_at <= now)
     if urgent_only:
-        due = due.where(Enquiry.urgent.is_(True), Enquiry.state == WAITING)
+        due = due.where(Enquiry.urgent.is_(True), Enquiry.state == WAITING, Enquiry.handled_by.is_(None))
     rows = session.scalars(due.order_by(Enquiry.due_at).limit(A_ROUND))
-    return [_look_after(session, clinic, enquiry, now) for enquiry in rows.all()]
+    found = [_look_after(session, clinic, enquiry, now) for enquiry in rows.all()]
+    return [one for one in found if one is not None]
 
 
 def next_due(session: Session) -> datetime | None:
@@ -401,10 +421,17 @@ def next_due(session: Session) -> datetime | None:
     return session.scalar(select(func.min(Enquiry.due_at)))
 
 
-def _look_after(session: Session, clinic: Clinic, enquiry: Enquiry, now: datetime) -> Due:
+def _look_after(session: Session, clinic: Clinic, enquiry: Enquiry, now: datetime) -> Due | None:
     if enquiry.state == TALKING:
         _closed(session, enquiry, BY_TIME, None, now)
         return Rested(_card(session, enquiry))
+    if enquiry.urgent and enquiry.handled_by is not None:
+        opens = opening.after(clinic, now, A_MOMENT)
+        if opens > now + A_MOMENT:  # it has been looked after: that need not be said at night
+            enquiry.due_at = opens
+            return None
+        enquiry.due_at = opening.after(clinic, now + ASK_AGAIN, A_MOMENT)
+        return Unsettled(_card(session, enquiry))
     if enquiry.urgent:
         enquiry.reminders += 1
         again = enquiry.reminders < clinic.alerts.most_pings
@@ -487,8 +514,8 @@ def _closed(session: Session, enquiry: Enquiry, by: str, actor: int | None, now:
     state = WAITING if enquiry.urgent and by != BY_STAFF else CLOSED
     silent = enquiry.urgent and enquiry.state != TALKING
     _change(session, enquiry, state, actor, now)
-    enquiry.closed_by, enquiry.due_at = by, None
-    goes_on = state == CLOSED and enquiry.urgent and problems.settle(session, enquiry.chat_id)
+    enquiry.closed_by, enquiry.due_at = by, None if state == CLOSED else now + ASK_WHETHER_SETTLED
+    goes_on = state == CLOSED and enquiry.urgent and problems.settle(session, enquiry.chat_id, now)
     return Changed(_card(session, enquiry), silent, goes_on)
 
 

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, String, cast, exists, func, literal, select, update
+from sqlalchemy import Select, String, cast, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from bot.clinic import consents, patients, plans, slots, staffroom, timing, visits
@@ -19,9 +19,9 @@ from bot.clinic.timing import Quiet
 from bot.config import Clinic
 from bot.delivery.messages import Kind
 from bot.programme import Step
-from bot.store.models import Call, Consent, Course, Fact, FollowUp, Outgoing, Patient, Visit
+from bot.store.models import Call, Consent, Course, Enquiry, Fact, FollowUp, Outgoing, Patient, Visit
 
-SUBJECT = "followup"
+SUBJECT = plans.SUBJECT
 A_ROUND = 25
 """Steps looked at in one transaction."""
 MOST_WAITING = 250
@@ -31,7 +31,13 @@ TIMES = 3
 """Free times offered with the next session."""
 LOOK_BACK = timedelta(days=7)
 """How long it is looked whether a message arrived."""
+HELD_BACK = "held back"
+"""Why a reminder was not sent: a problem was open, or staff had paused the programme."""
+UNHAPPY = ("unsure", "unhappy")
+"""Answers to which a person at the clinic replies before anything is offered again."""
 _ORDER = {"visit": 0, "care": 1, "offer": 2}
+_Treatments = set[tuple[int | None, str]]
+"""Chats, each with a treatment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +81,13 @@ def make_rounds(session: Session, clinic: Clinic, now: datetime) -> tuple[list[D
     if not first:
         return [], False
     chats = {row.chat_id for row in first if row.chat_id is not None}
-    # all that is due to one patient is looked at together, so that it can be one message
-    rows = {row.id: row for row in (*first, *session.scalars(due.where(FollowUp.chat_id.in_(chats))))}
+    # all that is due to one patient today is looked at together, so that it can be one message
+    midnight = timing.instant(now.astimezone(clinic.tz).date() + timedelta(days=1), time(0), clinic.tz)
+    today = select(FollowUp).where(FollowUp.state == PLANNED, FollowUp.due_at < midnight)
+    theirs = today.where(FollowUp.chat_id.in_(chats)).with_for_update(skip_locked=True)
+    rows = {row.id: row for row in (*first, *session.scalars(theirs))}
     by_chat: dict[int | None, list[FollowUp]] = {}
-    for row in sorted(rows.values(), key=lambda row: (_ORDER[row.kind], row.planned_for, row.id)):
+    for row in sorted(rows.values(), key=_rank):
         by_chat.setdefault(row.chat_id, []).append(row)
     this = _Round(session, clinic, rows.values(), chats, now)
     with session.no_autoflush:  # nothing that is read for one patient was written for another
@@ -86,29 +95,53 @@ def make_rounds(session: Session, clinic: Clinic, now: datetime) -> tuple[list[D
     return [one for one in found if one is not None], len(first) == A_ROUND
 
 
+def _rank(row: FollowUp) -> tuple[int, datetime, int]:
+    return _ORDER[row.kind], row.planned_for, row.id
+
+
 def next_due(session: Session) -> datetime | None:
     """Return when the next step is due."""
     return session.scalar(select(func.min(FollowUp.due_at)).where(FollowUp.state == PLANNED))
 
 
-def freeze(session: Session, chat_id: int) -> None:
-    """Hold back everything planned for a patient."""
+def freeze(session: Session, chat_id: int, now: datetime) -> None:
+    """Hold back everything planned for a patient, and what was made a message of and has not gone."""
     mine = update(FollowUp).where(FollowUp.chat_id == chat_id, FollowUp.state == PLANNED)
+    session.execute(mine.values(state=FROZEN))
+    plans.retract(session, now, FollowUp.chat_id == chat_id)
     session.execute(mine.values(state=FROZEN))
 
 
-def thaw(session: Session, chat_id: int) -> None:
-    """Let the programme go on, unless something else holds it back; what has passed its time meanwhile stays unsaid."""
+def thaw(session: Session, chat_id: int, now: datetime) -> None:
+    """Let the programme go on, unless something else holds it back; of what has passed its time staff are told."""
     patient = session.get(Patient, chat_id)
     if patient is not None and patient.problem_at is None and patient.paused_at is None:
+        _lapse(session, [chat_id], now)
         mine = update(FollowUp).where(FollowUp.chat_id == chat_id, FollowUp.state == FROZEN)
         session.execute(mine.values(state=PLANNED))
 
 
-def call_off_offers(session: Session, chat_id: int, reason: str) -> None:
-    """Cancel what is planned to promote anything to a patient."""
-    mine = update(FollowUp).where(FollowUp.chat_id == chat_id, FollowUp.kind == "offer")
-    session.execute(mine.where(FollowUp.state.in_(plans.OPEN)).values(state=CANCELLED, reason=reason))
+def note_lapsed(session: Session, now: datetime) -> None:
+    """Put those on the call list whose reminders, or whose messages of staff's, passed their time while held back."""
+    held_back = or_(Patient.problem_at.is_not(None), Patient.paused_at.is_not(None))
+    _lapse(session, session.scalars(select(Patient.chat_id).where(held_back)).all(), now)
+
+
+def _lapse(session: Session, chats: Collection[int], now: datetime) -> None:
+    if not chats:
+        return
+    mine = select(FollowUp).where(FollowUp.chat_id.in_(chats), FollowUp.state == FROZEN, FollowUp.valid_until < now)
+    for row in session.scalars(mine.where(or_(FollowUp.kind == "visit", FollowUp.text.is_not(None)))).all():
+        row.state, row.reason = STALE, HELD_BACK
+        plans.to_telephone(session, row, HELD_BACK, now)
+
+
+def call_off_offers(session: Session, chat_id: int, reason: str, now: datetime) -> None:
+    """Cancel what is planned to promote anything to a patient, and what has not gone yet."""
+    offers = (FollowUp.chat_id == chat_id, FollowUp.kind == "offer")
+    plans.retract(session, now, *offers)
+    planned = update(FollowUp).where(*offers, FollowUp.state.in_(plans.OPEN))
+    session.execute(planned.values(state=CANCELLED, reason=reason))
 
 
 def note_undelivered(session: Session, now: datetime) -> list[Call]:
@@ -124,7 +157,7 @@ def note_undelivered(session: Session, now: datetime) -> list[Call]:
         Outgoing.state.in_(("failed", "parked", "unknown")), ~arrived, ~noted
     )
     whys = {"failed": "refused", "parked": "blocked", "unknown": "uncertain"}
-    found = [_call(session, row, whys[state], now) for row, state in session.execute(lost)]
+    found = [plans.to_telephone(session, row, whys[state], now) for row, state in session.execute(lost)]
     return [one for one in found if one is not None]
 
 
@@ -183,17 +216,20 @@ class _Round:
             session.scalars(select(Course).where(Course.id.in_(in_courses))).all(),
         )
         self._consents = _newest_consents(session, chats)
-        live = (Visit.chat_id.in_(chats), Visit.status.in_(visits.LIVE), Visit.ends_at > now)
-        self._booked = set(session.scalars(select(Visit.chat_id).where(*live)))
+        offered = {row.chat_id for row in rows if row.kind == "offer" and row.chat_id is not None}
+        self._booked, self._asked = _booked(session, offered, now) if offered else (set(), set())
+        self._owed_an_answer = _owed_an_answer(session, offered) if offered else set()
         self._had_one_today = self._who_had_one_today(chats)
 
     def settle(self, chat_id: int | None, rows: Sequence[FollowUp]) -> Due | None:
         """Settle what is due to one patient; return the message, if there is to be one."""
-        going = [row for row in rows if self._still_holds(row)]
+        later = [row for row in rows if row.due_at > self._now]
+        going = [row for row in rows if row.due_at <= self._now and self._still_holds(row)]
         if not going or chat_id is None:
             return None
         patient = self._patients[chat_id]
         going = [row for row in _without_older_reminders(going) if self._may_go_now(patient, row)]
+        going = self._with_todays(going, later)
         if not going:
             return None
         if going[0].kind != "offer":  # nothing is promoted in a message about somebody's health
@@ -208,31 +244,55 @@ class _Round:
             until.append(night)
         return Due(chat_id, patient.language, going[0].kind, [self._part(row) for row in going], min(until))
 
+    def _with_todays(self, going: Sequence[FollowUp], later: Sequence[FollowUp]) -> list[FollowUp]:
+        """Make one message of what a day has: a reminder takes along what would follow it today, and what is no
+        reminder waits for one."""
+        daily = [row for row in going if self._is_daily(row, self._visit(row))]
+        rest = [
+            row
+            for row in later
+            if row.kind != "offer" and self._is_daily(row, self._visit(row)) and self._verdict(row) == (PLANNED, None)
+        ]
+        if any(row.kind == "visit" for row in daily):
+            return sorted((*going, *rest), key=_rank)
+        reminders = [row.due_at for row in rest if row.kind == "visit"]
+        for row in daily:
+            if row.kind == "offer" and rest:
+                self._wait(row, self._tomorrow(row))
+            elif row.kind == "care" and reminders and min(reminders) <= row.valid_until:
+                self._wait(row, min(reminders))
+        return [row for row in going if row.state == PLANNED and row.due_at <= self._now]
+
     def _still_holds(self, row: FollowUp) -> bool:
         """Ask of a step whether it is still to be said; if not, settle it with the reason."""
+        row.state, row.reason = self._verdict(row)
+        if row.state == REFUSED and row.reason is not None:
+            plans.to_telephone(self._session, row, row.reason, self._now)
+        return row.state == PLANNED
+
+    def _verdict(self, row: FollowUp) -> tuple[str, str | None]:  # noqa: PLR0911  one reason, one answer
         visit = self._visit(row)
         patient = self._patients.get(row.chat_id) if row.chat_id is not None else None
-        state, reason = PLANNED, None
         if visit is None:
-            state, reason = CANCELLED, "no visit"
-        elif row.text is None and row.step not in self._steps(visit):
-            state, reason = CANCELLED, "not in the programme"
-        elif self._now > row.valid_until:
-            state, reason = STALE, "too late"
-        elif patient is None:
-            state, reason = REFUSED, "never joined"
-        elif not self._is_wanted(row, patient.chat_id):  # before all that would have them telephoned about it
-            state, reason = SKIPPED, "not wanted"
-        elif patient.unreachable_since is not None:
-            state, reason = REFUSED, "blocked"
-        elif patient.problem_at is not None or patient.paused_at is not None:
-            state, reason = FROZEN, None
-        elif row.kind == "offer" and patient.chat_id in self._booked:
-            state, reason = SKIPPED, "booked again"
-        row.state, row.reason = state, reason
-        if state == REFUSED and reason is not None:
-            _call(self._session, row, reason, self._now)
-        return state == PLANNED
+            return CANCELLED, "no visit"
+        step = self._steps(visit).get(row.step)
+        if row.text is None and step is None:
+            return CANCELLED, "not in the programme"
+        if row.text is None and step and not plans.still_wants(self._session, self._clinic, visit, step, row):
+            return CANCELLED, plans.CHANGED
+        if self._now > row.valid_until:
+            return STALE, "too late"
+        if patient is None:
+            return REFUSED, "never joined"
+        if not self._is_wanted(row, patient.chat_id):  # before all that would have them telephoned about it
+            return SKIPPED, "not wanted"
+        if patient.unreachable_since is not None:
+            return REFUSED, "blocked"
+        if patient.problem_at is not None or patient.paused_at is not None:
+            return FROZEN, None
+        if row.kind == "offer" and (patient.chat_id, visit.treatment) in self._booked:
+            return SKIPPED, "booked again"
+        return PLANNED, None
 
     def _is_wanted(self, row: FollowUp, chat_id: int) -> bool:
         purpose = consents.OF_KIND[row.kind]
@@ -248,13 +308,20 @@ class _Round:
         if goes_at > now:
             self._wait(row, goes_at)
             return False
-        if row.kind == "offer" and patients.was_flagged(self._session, patient.chat_id, now):
+        if row.kind == "offer" and self._is_no_time_for_offers(patient.chat_id, row):
             self._wait(row, self._tomorrow(row))
             return False
         if row.kind != "visit" and self._is_daily(row, self._visit(row)) and patient.chat_id in self._had_one_today:
             self._wait(row, self._tomorrow(row))
             return False
         return True
+
+    def _is_no_time_for_offers(self, chat_id: int, row: FollowUp) -> bool:
+        """True while something worse is going on, a person owes the patient an answer, or staff decide on a visit."""
+        visit = self._visit(row)
+        asked = visit is not None and (chat_id, visit.treatment) in self._asked
+        is_open = chat_id in self._owed_an_answer
+        return asked or is_open or patients.was_flagged(self._session, chat_id, self._now)
 
     def _wait(self, row: FollowUp, until: datetime) -> None:
         if until > row.valid_until:
@@ -305,6 +372,29 @@ def _is_much_waiting(session: Session) -> bool:
     """True while messages wait to be sent as when Telegram is not to be reached."""
     waiting = select(Outgoing.id).where(Outgoing.state == "pending", Outgoing.urgency == Kind.CARE.urgency)
     return len(session.scalars(waiting.limit(MOST_WAITING)).all()) == MOST_WAITING
+
+
+def _booked(session: Session, chats: Collection[int], now: datetime) -> tuple[_Treatments, _Treatments]:
+    """Return by chat for which treatments a visit to come is sure, and for which it is asked."""
+    live = (Visit.chat_id.in_(chats), Visit.status.in_(visits.LIVE), Visit.ends_at > now)
+    sure: _Treatments = set()
+    asked: _Treatments = set()
+    for visit in session.scalars(select(Visit).where(*live)):
+        is_sure = visit.status == visits.CONFIRMED or visit.kept_starts_at is not None
+        (sure if is_sure else asked).add((visit.chat_id, visit.treatment))
+    return sure, asked
+
+
+def _owed_an_answer(session: Session, chats: Collection[int]) -> set[int]:
+    """Return who waits for a person's answer: a conversation is open, or nobody came to what they were not happy
+    with."""
+    open_ones = select(Enquiry.chat_id).where(
+        Enquiry.chat_id.in_(chats), Enquiry.urgent.is_(False), Enquiry.state != "closed"
+    )
+    unhappy = (FollowUp.chat_id.in_(chats), FollowUp.state == SENT, FollowUp.answer.in_(UNHAPPY))
+    told = (Enquiry.chat_id == FollowUp.chat_id) & (Enquiry.opened_at == FollowUp.answered_at)
+    unheard = select(Enquiry.chat_id).join(FollowUp, told).where(*unhappy, Enquiry.handled_by.is_(None))
+    return {*session.scalars(open_ones), *session.scalars(unheard)}
 
 
 def _newest_consents(session: Session, chats: Collection[int]) -> dict[tuple[int, str], bool]:
@@ -372,15 +462,3 @@ def _times_in(session: Session, clinic: Clinic, gap: _Gap, now: datetime) -> lis
     found = slots.next_free(session, clinic, treatment, gap.practitioner, now, TIMES, after=opens)
     inside = [free for free in found if free.starts_at.astimezone(clinic.tz).date() <= gap.last]
     return inside or slots.next_free(session, clinic, treatment, None, now, TIMES, after=opens)
-
-
-def _call(session: Session, row: FollowUp, why: str, now: datetime) -> Call | None:
-    """Note that somebody is to be telephoned, once a message; nobody is telephoned to sell them anything."""
-    if row.kind == "offer":
-        return None
-    key = f"{SUBJECT}:{row.id}"
-    if session.scalar(select(Call.id).where(Call.key == key)) is not None:
-        return None
-    call = Call(key=key, visit_id=row.visit_id, chat_id=row.chat_id, why=why, what=row.step, created_at=now)
-    session.add(call)
-    return call

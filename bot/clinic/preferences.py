@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.clinic import consents, courses, followups, patients, plans, timing, visits
+from bot.clinic import consents, courses, patients, plans, visits
 from bot.clinic.courses import Progress
 from bot.clinic.patients import Person
 from bot.clinic.timing import Quiet
 from bot.clinic.visits import Card
 from bot.config import Clinic
-from bot.delivery import outbox
 from bot.store.models import Audit, Course, FollowUp, Patient, Visit
 
 PURPOSES = (consents.REMINDERS, consents.FOLLOW_UP, consents.OFFERS)
@@ -87,8 +86,7 @@ def want(session: Session, person: Person, purposes: Sequence[str], now: datetim
                 if wanted:
                     plans.allow(session, person.chat_id, kind, now)
                 else:
-                    plans.withdraw(session, person.chat_id, kind)
-                    outbox.withdraw(session, person.chat_id, kind, followups.SUBJECT, now)
+                    plans.withdraw(session, person.chat_id, kind, now)
 
 
 def silence(session: Session, person: Person, purposes: Sequence[str], now: datetime) -> Silenced:
@@ -124,7 +122,7 @@ def set_quiet(session: Session, clinic: Clinic, person: Person, quiet: Quiet | N
     mine = select(FollowUp).where(FollowUp.chat_id == person.chat_id, FollowUp.state.in_(plans.OPEN))
     for row in session.scalars(mine):
         if row.planned_for > now:
-            goes_at = timing.polite(row.planned_for, row.valid_until, hours, clinic.tz, str(person.chat_id))
+            goes_at = plans.goes_at(clinic, patient, person.chat_id, row.kind, row.planned_for, row.valid_until)
             row.due_at = max(now, goes_at)
 
 

@@ -12,14 +12,14 @@ CLOSED = "closed"
 
 
 def report(session: Session, chat_id: int, now: datetime) -> None:
-    """Hold back what is planned for a patient."""
+    """Hold back what is planned for a patient, and what has not gone yet."""
     patient = session.get(Patient, chat_id)
     if patient is not None and patient.problem_at is None:
         patient.problem_at = now
-    followups.freeze(session, chat_id)
+    followups.freeze(session, chat_id, now)
 
 
-def settle(session: Session, chat_id: int) -> bool:
+def settle(session: Session, chat_id: int, now: datetime) -> bool:
     """Let the programme go on, unless another possible emergency of the patient is open; True where messages that were
     held back are sent again."""
     patient = session.get(Patient, chat_id)
@@ -29,5 +29,5 @@ def settle(session: Session, chat_id: int) -> bool:
     held_back = select(FollowUp.id).where(FollowUp.chat_id == chat_id, FollowUp.state == plans.FROZEN).limit(1)
     goes_on = patient.paused_at is None and session.scalar(held_back) is not None
     patient.problem_at = None
-    followups.thaw(session, chat_id)
+    followups.thaw(session, chat_id, now)
     return goes_on

@@ -336,7 +336,7 @@ def pause(
     if (patient.paused_at is not None) != paused:
         patient.paused_at = now if paused else None
         session.flush()
-        (followups.freeze if paused else followups.thaw)(session, patient.chat_id)
+        (followups.freeze if paused else followups.thaw)(session, patient.chat_id, now)
         subject = f"chat:{patient.chat_id}"
         action = "programme paused" if paused else "programme resumed"
         session.add(Audit(at=now, actor=actor.id, action=action, subject=subject, before=None, after=None))

@@ -295,7 +295,7 @@ def answer(  # noqa: PLR0911, PLR0912  one answer, one outcome
         case "unsure" | "unhappy":
             if before in _ONCE or has_said:
                 return Thanked(said)
-            followups.call_off_offers(session, person.chat_id, said)
+            followups.call_off_offers(session, person.chat_id, said, now)
             return ForAPerson(_tell(session, clinic, person, words, now))
 
 

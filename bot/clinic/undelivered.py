@@ -29,6 +29,7 @@ def look(session: Session, now: datetime) -> News:
     followups.take_back(session, now)
     followups.note_undelivered(session, now)
     note_news(session, now)
+    followups.note_lapsed(session, now)
     session.flush()
     staff_chat = staffroom.chat(session)
     told = session.get(Fact, TOLD)

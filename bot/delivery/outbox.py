@@ -383,11 +383,17 @@ def passed_on(session: Session, source: str) -> PassedOn | None:
     return PassedOn(row.chat_id, row.message_id or 0, row.method, row.language) if row else None
 
 
-def withdraw(session: Session, chat_id: int, kind: str, noun: str, now: datetime) -> None:
-    """Let what is owed of a kind about such a thing, and has not gone, stay unsaid."""
-    about = Outgoing.subject.startswith(f"{noun}:", autoescape=True)
-    mine = update(Outgoing).where(Outgoing.chat_id == chat_id, Outgoing.kind == kind, about)
-    session.execute(mine.where(Outgoing.state.in_(("pending", "parked"))).values(state="stale", settled_at=now))
+def retract(session: Session, row_ids: Collection[int], now: datetime) -> set[int]:
+    """Let these stay unsaid; returns those that had not gone. One that is being sent is not tried again."""
+    if not row_ids:
+        return set()
+    mine = update(_TABLE).where(_TABLE.c.id.in_(row_ids))
+    owed = mine.where(_TABLE.c.state.in_(("pending", "parked"))).values(state="stale", settled_at=now)
+    taken = set(session.scalars(owed.returning(_TABLE.c.id)))
+    # a claim may have been quicker: if it comes to nothing, the next one finds it past its time
+    past = now - timedelta(seconds=1)
+    session.execute(mine.where(_TABLE.c.state == "sending").values(valid_until=past))
+    return taken
 
 
 def prune(session: Session, before: datetime) -> int:

@@ -417,7 +417,7 @@ class Call(Base):
     visit_id: Mapped[int | None] = mapped_column(Key)
     chat_id: Mapped[int | None] = mapped_column(BigInteger)
     why: Mapped[str] = mapped_column(String(16))
-    """blocked, gone, uncertain, refused, never joined or withdrawn."""
+    """blocked, gone, uncertain, refused, never joined, withdrawn or held back."""
     what: Mapped[str] = mapped_column(String(32))
     """The step, or kind of message."""
     created_at: Mapped[datetime]

@@ -83,6 +83,29 @@ def pending(say: Speech, count: int) -> str:
     )
 
 
+def alarms(say: Speech) -> str:
+    """Head the possible emergencies that nobody has closed."""
+    return "<b>" + say._("Possible emergencies, not closed: nothing planned goes to these patients") + "</b>"
+
+
+def alarm(say: Speech, name: str, since: str, by: str | None) -> str:
+    """Say whose possible emergency is open, since when, and who took it up."""
+    name, since = _short(name), escape(since)
+    if by is None:
+        return say._("🔴 {name}, {since}: nobody is on it").format(name=name, since=since)
+    return say._("{name}, {since}: {by} took it up").format(name=name, since=since, by=_short(by))
+
+
+def numbered(place: int, line: str) -> str:
+    """Give a line the number that its button has."""
+    return f"{place}. {line}"
+
+
+def settled_button(say: Speech, place: int) -> str:
+    """Label the end of the possible emergency of that number."""
+    return say._("{number}: settled").format(number=place)
+
+
 def day(say: Speech, on: date, today: date) -> str:
     """Head a day."""
     return f"<b>{say.day(on)}</b>" + (f" – {say._('today')}" if on == today else "")

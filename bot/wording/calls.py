@@ -77,6 +77,7 @@ def _why(say: Speech, why: str) -> str:
         "unopened": say._("has not opened the link to this chat"),
         "asked for it": say._("wrote so here, too near to the visit to change it alone"),
         "withdrawn": say._("does not want it here any more"),
+        "held back": say._("held back: a problem is open, or the messages are paused"),
     }.get(why) or escape(why)
 
 

@@ -107,12 +107,13 @@ def _reminder(say: Speech, visit: Facts) -> str:
 
 
 def _soon(say: Speech, clinic: Clinic, visit: Facts) -> str:
-    time = say.clock(visit.starts_at.astimezone(say.zone).time())
-    lines = [
-        say._("See you at <b>{time}</b>. Please arrive with clean skin if you can. Running late? Let us know.").format(
-            time=time
-        )
-    ]
+    local = visit.starts_at.astimezone(say.zone)
+    if local.date() == visit.today:
+        see_you = say._("See you at <b>{time}</b>.").format(time=say.clock(local.time()))
+    else:  # own quiet hours, or staff, brought it earlier
+        see_you = say._("See you <b>{when}</b>.").format(when=when(say, visit))
+    ready = say._("Please arrive with clean skin if you can. Running late? Let us know.")
+    lines = [f"{see_you} {ready}"]
     if place := facts.address(say, clinic):
         lines.append(place)
     return "\n\n".join(lines)
@@ -146,6 +147,15 @@ def when(say: Speech, visit: Facts) -> str:
             return say._("tomorrow at {time}").format(time=time)
         case _:
             return say._("on {day} at {time}").format(day=say.day(local.date()), time=time)
+
+
+def programme_changed(say: Speech, steps: int) -> str:
+    """Tell staff that what is planned follows a changed programme."""
+    return say.ngettext(
+        "The programme of messages has changed: {count} planned message is different now.",
+        "The programme of messages has changed: {count} planned messages are different now.",
+        steps,
+    ).format(count=steps)
 
 
 # --- buttons

@@ -113,6 +113,14 @@ def still_nobody(say: Speech, name: str) -> str:
     )
 
 
+def is_it_settled(say: Speech, name: str, since: str) -> str:
+    """Ask staff whether a possible emergency that somebody took up is over."""
+    return say._(
+        "<b>Is this settled?</b> The possible emergency of {name} ({since}) has not been closed, and until it is, "
+        "no reminder and no other planned message goes to them."
+    ).format(name=escape(name), since=since)
+
+
 def alarmed_enough(say: Speech, name: str) -> str:
     """Tell staff that a patient sends more of a possible emergency than is passed on."""
     sentence = say._(
@@ -202,7 +210,7 @@ def help_text(say: Speech) -> str:
                 "A reply to such a card reaches the patient as well."
             ),
             say._(
-                "/pending – requests that wait\n"
+                "/pending – requests that wait, and possible emergencies that nobody has closed\n"
                 "/today, /tomorrow, /week – who comes when\n"
                 "/find – a visit by name, telephone number or code\n"
                 "/new – enter a visit for a walk-in or a caller\n"

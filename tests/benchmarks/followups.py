@@ -19,7 +19,7 @@ from statistics import median
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
-from sqlalchemy import delete, insert, text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.orm import Session
 
 from bot import logs
@@ -151,12 +151,14 @@ def come_due(session: Session, chats: range, turn: int) -> None:
     """Let something be due to each patient, and forget what an earlier turn sent."""
     session.execute(delete(Outgoing))
     session.execute(delete(FollowUp).where(FollowUp.chat_id.in_(chats)))
-    visits = dict(session.query(Visit.chat_id, Visit.id).where(Visit.chat_id.in_(chats)).tuples())
+    visits = {visit.chat_id: visit for visit in session.scalars(select(Visit).where(Visit.chat_id.in_(chats)))}
     rows: list[dict[str, Any]] = []
     for number, chat in enumerate(chats):
         for step in DUE[number % len(DUE)]:
-            row = {"key": f"turn:{turn}:{chat}:{step}", "visit_id": visits[chat], "chat_id": chat, "step": step}
-            when = {name: NOON - timedelta(minutes=1) for name in ("anchor_at", "planned_for", "due_at")}
+            visit = visits[chat]
+            row = {"key": f"turn:{turn}:{chat}:{step}", "visit_id": visit.id, "chat_id": chat, "step": step}
+            when = {name: NOON - timedelta(minutes=1) for name in ("planned_for", "due_at")}
+            when["anchor_at"] = visit.starts_at if KINDS.get(step) == "visit" else visit.ends_at
             lasts = {"valid_until": NOON + timedelta(days=1), "state": PLANNED, "kind": KINDS.get(step, "care")}
             rows.append(row | when | lasts)
     session.execute(insert(FollowUp), rows)

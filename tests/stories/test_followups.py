@@ -1,7 +1,7 @@
 """Between sessions: what a patient gets and when, what each answer does, and how it all stops and goes on."""
 
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,11 +9,13 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from bot.clinic import consents, courses, patients, visits
+from bot.clinic import consents, courses, patients, preferences, visits
 from bot.clinic.courses import Done
 from bot.clinic.patients import Person
+from bot.clinic.timing import Quiet
 from bot.clinic.visits import Actor, Card, Changed, Requested, Wanted
 from bot.config import Clinic
+from bot.programme import Change
 from bot.sandbox.world import User
 from bot.store.database import Session
 from bot.store.models import Audit, FollowUp, Patient, Visit
@@ -872,3 +874,80 @@ async def test_the_language_one_chose_wins_everywhere_and_after_a_restart(
     (text,) = await story.say(story.anna, "/settings")
     assert text.startswith("Your settings")
     await story.close()
+
+
+async def test_a_possible_emergency_is_asked_about_until_staff_close_it(story: Story) -> None:
+    await booked(story)
+    await story.say(story.anna, URGENT)
+    await story.tap(story.maya, "I am on it", chat=story.group)
+    card = story.shown(story.group.id)["message_id"]
+    seen = story._last(story.group.id)
+    asked = [(at, text) for at, text in await until_in_group(story, FRIDAY) if text.startswith("Is this settled?")]
+    assert [f"{at:%a %H:%M}" for at, _ in asked] == ["Mon 12:30", "Tue 09:01", "Wed 09:01", "Thu 09:01", "Fri 09:01"]
+    assert asked[0][1] == (
+        "Is this settled? The possible emergency of Anna Nowak (Monday, 23 November, 10:30) has not been closed, and "
+        "until it is, no reminder and no other planned message goes to them."
+    )
+    note = next(one for one in story.telegram.history(story.group.id) if one["message_id"] > seen)
+    assert (note["reply_to_message"]["message_id"], labels(note)) == (card, [["Settled, close it"]])
+    listed = (await story.say(story.maya, "/calls", chat=story.group))[-1]
+    assert "held back: a problem is open, or the messages are paused" in listed
+    (pending,) = await story.say(story.maya, "/pending", chat=story.group)
+    assert pending.splitlines()[-1] == "1. Anna Nowak, Monday, 23 November, 10:30: Maya took it up"
+    await story.tap(story.maya, "1: settled", chat=story.group)
+    (pending,) = await story.say(story.maya, "/pending", chat=story.group)
+    assert pending == "No request is waiting for a decision."
+    later = await until_in_group(story, story.clock.now() + 3 * DAY)
+    assert not any("settled" in text for _, text in later)
+
+
+async def until_in_group(story: Story, moment: datetime) -> list[tuple[datetime, str]]:
+    """Let time pass; return what the staff group got, and when."""
+    assert story.app is not None
+    got = []
+    while story.clock.now() < moment:
+        seen = story._last(story.group.id)
+        due = await story.app.next_due()
+        step = min(due if due is not None else moment, moment)
+        await story.pass_time(max(step - story.clock.now(), timedelta(0)))
+        got += [(story.clock.now(), text) for text in in_group(story, seen)]
+    return got
+
+
+async def test_a_reminder_names_who_the_visit_is_with_while_another_time_is_only_offered(story: Story) -> None:
+    card = await booked(story)
+
+    def offer(session: Session, now: datetime) -> None:
+        group, maya = story.group.id, Actor(story.maya.id, "Maya")
+        later = FRIDAY + 3 * DAY
+        offered = visits.propose(session, story.clinic, card.visit_id, card.version, group, "ozan", later, maya, now)
+        assert isinstance(offered, Changed)
+
+    await run(story, offer)
+    ((_, text),) = await until(story, FRIDAY - 3 * DAY)
+    assert "on Friday, 27 November at 10:00: Face with Dr Maya Hart." in text
+
+
+async def test_what_comes_the_evening_before_says_the_day(story: Story) -> None:
+    await booked(story)
+    quiet = Quiet(time(21), time(11))
+    anna = Person(story.anna.id, "Anna", "Nowak", None, "en")
+    await run(story, lambda s, now: preferences.set_quiet(s, story.clinic, anna, quiet, now))
+    *_, (at, text) = await until(story, FRIDAY)
+    assert (at.date(), text.startswith(f"{NOTE}See you tomorrow at 10:00. Please arrive")) == (
+        (FRIDAY - DAY).date(), True,
+    )  # fmt: skip
+
+
+async def test_a_programme_that_changed_is_followed_at_the_next_start_and_staff_are_told(story: Story) -> None:
+    card = await booked(story)
+    await done(story, card)
+    later = Change(id="check-1-day", at="18:00")
+    story.clinic = story.clinic.model_copy(update={"programme": (later,)})
+    seen = story._last(story.group.id)
+    await story.restart()
+    assert in_group(story, seen) == ["The programme of messages has changed: 1 planned message is different now."]
+    await story.restart()
+    assert len(in_group(story, seen)) == 1
+    got = await until(story, card.ends_at + 2 * DAY)
+    assert [at for at, text in got if "How is your skin" in text] == [FRIDAY + DAY + 8 * HOUR]
