@@ -712,6 +712,7 @@ async def test_the_longest_record_and_the_longest_list_fit_into_a_message(story:
     text = newest(story)["text"]
     assert 2000 < len(text) <= 4096
     assert "and 25 more" in text
+    await story.pass_time(timedelta(seconds=1))  # the group is told that there is somebody to telephone
     await story.say(story.maya, "/calls", chat=story.group)
     assert "30 people to telephone" in newest(story)["text"]
     assert "and 2 more messages" in newest(story)["text"]
