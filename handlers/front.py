@@ -8,7 +8,7 @@ from typing import Any
 from telegram import Update
 from telegram.ext import BaseHandler, CallbackQueryHandler, CommandHandler, ContextTypes, filters
 
-from bot.clinic import drafts, patients
+from bot.clinic import drafts, enquiries, patients
 from bot.clinic.arrivals import PREFIX
 from bot.clinic.drafts import BeginOutcome, Form, Words
 from bot.delivery.messages import Message
@@ -44,11 +44,15 @@ async def start(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) 
         return
     opened = desk.pages.topic(say, payload) if payload else None
     pages = [desk.pages.welcome(say, user.first_name), *([opened] if opened else [])]
+    if await is_flagged(desk, user.id):
+        pages = [page.without_booking() for page in pages]
     name, _, treatment = (payload or "").partition("_")
     wanted = Words(treatment if desk.clinic.treatment(treatment) else None)
 
     def use_case(session: Session, now: datetime) -> BeginOutcome | Form | None:
         patients.meet(session, person(user, say), now, payload=payload)
+        if payload and opened:
+            patients.was_told(session, user.id, payload, now)
         if name == BOOK:
             return drafts.begin(session, desk.clinic, person(user, say), now, words=wanted)
         form = drafts.form(session, desk.clinic, user.id, now)
@@ -77,7 +81,8 @@ async def page_command(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE)
         "help": desk.pages.help,
         "contact": desk.pages.contact,
     }
-    await desk.send(update, say, pages[name](say))
+    page = pages[name](say)
+    await desk.send(update, say, page.without_booking() if await is_flagged(desk, message.chat.id) else page)
 
 
 async def tap(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -86,19 +91,35 @@ async def tap(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     if query is None or query.data is None:
         return
     say = desk.speech(query.from_user)
-    page = _page(desk, say, query.data)
+    kind, topic, number = (*query.data.split(":"), "", "")[:3]
+    question_id = int(number) if number.isdecimal() else None
+    page = _page(desk, say, kind, topic, question_id)
     if page is None:
         await desk.acknowledge(query, front.old_button(say), alert=True)
-    else:
-        await desk.turn_to(update, say, query, page)
+        return
+    chat_id = query.from_user.id
+    await desk.turn_to(update, say, query, page.without_booking() if await is_flagged(desk, chat_id) else page)
+    if kind == TOPIC:
+        await desk.act(say, lambda session, now: _note(session, chat_id, topic, question_id, now), lambda _: ())
 
 
-def _page(desk: Desk, say: Speech, data: str) -> Page | None:
-    kind, _, name = data.partition(":")
+async def is_flagged(desk: Desk, chat_id: int) -> bool:
+    """True for somebody to whom nothing is offered today."""
+    now = desk.clock.now()
+    return await desk.database.read(lambda session: patients.was_flagged(session, chat_id, now))
+
+
+def _note(session: Session, chat_id: int, topic: str, question_id: int | None, now: datetime) -> None:
+    patients.was_told(session, chat_id, topic, now)
+    if question_id is not None:
+        enquiries.suggested(session, question_id, chat_id, topic)
+
+
+def _page(desk: Desk, say: Speech, kind: str, name: str, question_id: int | None) -> Page | None:
     match kind:
         case "cat":
             return desk.pages.category(say, name)
         case "topic":
-            return desk.pages.topic(say, name)
+            return desk.pages.topic(say, name, question_id)
         case _:
             return desk.pages.menu(say)

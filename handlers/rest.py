@@ -8,6 +8,7 @@ from telegram.ext import BaseHandler, CallbackQueryHandler, ContextTypes, Messag
 
 from bot.wording import front
 from handlers.desk import Desk
+from handlers.front import is_flagged
 from handlers.pages import Page
 
 PRIVATE = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
@@ -24,7 +25,10 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
 async def unknown_command(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Offer the menu."""
     say = desk.speech(update.effective_user)
-    await desk.send(update, say, Page(front.unknown_command(say), desk.pages.menu(say).rows))
+    page = Page(front.unknown_command(say), desk.pages.menu(say).rows)
+    chat = update.effective_chat
+    is_calm = chat is not None and not await is_flagged(desk, chat.id)
+    await desk.send(update, say, page if is_calm else page.without_booking())
 
 
 async def unknown_button(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:

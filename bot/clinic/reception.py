@@ -1,8 +1,9 @@
 """The reception: the one place that decides what a person's own words are for.
 
 In this order: a red flag; a conversation with staff that is open; the description of a problem that was just told of;
-the wish not to be written to; the question that the open form asks, unless the text reads as a question itself (then it
-is answered, and the form asks again); the wish for a visit; a question.
+the wish not to be written to; what follows a possible emergency; a call for help; the question that the open form asks,
+unless the text reads as a question itself (then it is answered, and the form asks again); the wish for a visit; a
+question.
 """
 
 import re
@@ -24,7 +25,7 @@ from bot.clinic.drafts import (
     Form,
     Words,
 )
-from bot.clinic.enquiries import TALKING, Asked, HearOutcome, Said
+from bot.clinic.enquiries import TALKING, Asked, Below, HearOutcome, Said
 from bot.clinic.patients import Person
 from bot.clinic.preferences import Silenced
 from bot.clinic.replies import Described
@@ -91,7 +92,7 @@ class Listed:
     cards: Collection[Card]
 
 
-Outcome = HearOutcome | Answered | ButtonsOnly | Listed | Described | Silenced | BeginOutcome | FillOutcome
+Outcome = HearOutcome | Below | Answered | ButtonsOnly | Listed | Described | Silenced | BeginOutcome | FillOutcome
 
 
 def understand(clinic: Clinic, text: str, now: datetime, language: str) -> Words:
@@ -121,10 +122,12 @@ def hear(  # noqa: PLR0911  one thing said, one place that takes it
         return enquiries.hear(session, clinic, person, said, understood, now)
     if (described := replies.describe(session, person, now)) is not None:
         return described
-    if understood is None:
-        return enquiries.hear(session, clinic, person, said, understood, now)
-    if said.is_text and wants_stop(said.text):
+    if understood is not None and said.is_text and wants_stop(said.text):
         return preferences.silence(session, person, preferences.STOPPED_BY_WORD, now)
+    if (below := enquiries.below(session, person, now)) is not None:
+        return below
+    if understood is None or understood.distressed:
+        return enquiries.hear(session, clinic, person, said, understood, now)
     form = drafts.form(session, clinic, person.chat_id, now)
     if form is not None and form.is_asleep:
         form = None
