@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import structlog
 from telegram import CallbackQuery, Update, User
 
+from bot.clinic import patients
 from bot.clinic.patients import Person
 from bot.clock import Clock
 from bot.config import Clinic
@@ -152,6 +153,11 @@ class Desk:
                 valid_until=owed.valid_until,
             )
         return outcome
+
+    async def is_flagged(self, chat_id: int) -> bool:
+        """True for somebody who wrote of a possible emergency within the day: nothing is offered to them."""
+        now = self.clock.now()
+        return await self.database.read(lambda session: patients.was_flagged(session, chat_id, now))
 
     async def send(self, update: Update, say: Speech, *pages: Page) -> None:
         """Send `pages` to the chat of `update`; nothing else changes."""

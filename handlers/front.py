@@ -44,7 +44,7 @@ async def start(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) 
         return
     opened = desk.pages.topic(say, payload) if payload else None
     pages = [desk.pages.welcome(say, user.first_name), *([opened] if opened else [])]
-    if await is_flagged(desk, user.id):
+    if await desk.is_flagged(user.id):
         pages = [page.without_booking() for page in pages]
     name, _, treatment = (payload or "").partition("_")
     wanted = Words(treatment if desk.clinic.treatment(treatment) else None)
@@ -82,7 +82,7 @@ async def page_command(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE)
         "contact": desk.pages.contact,
     }
     page = pages[name](say)
-    await desk.send(update, say, page.without_booking() if await is_flagged(desk, message.chat.id) else page)
+    await desk.send(update, say, page.without_booking() if await desk.is_flagged(message.chat.id) else page)
 
 
 async def tap(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -98,15 +98,9 @@ async def tap(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         await desk.acknowledge(query, front.old_button(say), alert=True)
         return
     chat_id = query.from_user.id
-    await desk.turn_to(update, say, query, page.without_booking() if await is_flagged(desk, chat_id) else page)
+    await desk.turn_to(update, say, query, page.without_booking() if await desk.is_flagged(chat_id) else page)
     if kind == TOPIC:
         await desk.act(say, lambda session, now: _note(session, chat_id, topic, question_id, now), lambda _: ())
-
-
-async def is_flagged(desk: Desk, chat_id: int) -> bool:
-    """True for somebody to whom nothing is offered today."""
-    now = desk.clock.now()
-    return await desk.database.read(lambda session: patients.was_flagged(session, chat_id, now))
 
 
 def _note(session: Session, chat_id: int, topic: str, question_id: int | None, now: datetime) -> None:

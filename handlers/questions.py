@@ -56,7 +56,6 @@ from faq.redflags import Level
 from handlers import booking, cards, followups, privacy
 from handlers.desk import Desk, Owed, person
 from handlers.door import in_private
-from handlers.front import is_flagged
 from handlers.pages import ASK, HELPFUL, Page
 
 ADD = "add"
@@ -127,7 +126,7 @@ async def hear(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
         return understood, reception.understand(desk.clinic, said.text, now, say.language)
 
     understood, words = await desk.database.read(understand) if said.text else (None, Words())
-    calm = await is_flagged(desk, user.id)
+    calm = await desk.is_flagged(user.id)
     if understood is not None:
         desk.meters.understood(understood.route, understood.level.value if understood.level else None)
     goes_back = said.text == booking_words.back_button(say)

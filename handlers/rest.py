@@ -8,7 +8,6 @@ from telegram.ext import BaseHandler, CallbackQueryHandler, ContextTypes, Messag
 
 from bot.wording import front
 from handlers.desk import Desk
-from handlers.front import is_flagged
 from handlers.pages import Page
 
 PRIVATE = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
@@ -27,7 +26,7 @@ async def unknown_command(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TY
     say = desk.speech(update.effective_user)
     page = Page(front.unknown_command(say), desk.pages.menu(say).rows)
     chat = update.effective_chat
-    is_calm = chat is not None and not await is_flagged(desk, chat.id)
+    is_calm = chat is not None and not await desk.is_flagged(chat.id)
     await desk.send(update, say, page if is_calm else page.without_booking())
 
 
