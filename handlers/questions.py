@@ -233,7 +233,8 @@ def _heard(
         case Filled() | Stale() | Stopped() | Refused() | Invalid() | NotHere():
             yield from booking.filled(desk, say, chat_id, outcome)
         case Asked(understood=understood):
-            offered = booking.offered(desk, say, named) if named is not None and understood.route == "suggest" else ()
+            may_book = _may_book(desk, say, said, named) if understood.route == "suggest" else None
+            offered = booking.offered(desk, say, may_book) if may_book is not None else ()
             yield from _reply(desk, say, chat_id, said, outcome, offered, calm=calm)
         case Below(card):
             yield from _below(desk, say, chat_id, said, card)
@@ -271,6 +272,13 @@ def _reply(
     yield from cards.alarmed(desk, asked, _flagged(desk, chat_id, said, asked.under.card) if asked.under else None)
     if asked.under is not None:
         yield from cards.rest(desk, asked.under.card, said)
+
+
+def _may_book(desk: Desk, say: Speech, said: Said, named: Words | None) -> Words | None:
+    """Return what may be the wish for a visit in words that were not understood: an area, or nothing but a day."""
+    if named is None or named.treatment is not None:
+        return named
+    return named if reception.is_bare_day(desk.clinic, said.text, desk.clock.now(), say.language) else None
 
 
 def _addable(say: Speech, waiting: int | None, question_id: int, said: Said) -> Rows:

@@ -21,6 +21,8 @@ MOST_QUESTIONS = 2000
 ALIKE = 0.6
 """Likeness from which two unanswered questions belong to one group."""
 PHRASINGS = 20
+DIGITS = 7
+"""Digits from which a text may hold a telephone number."""
 PROPOSED, APPROVED, DISCARDED, WITHDRAWN = "proposed", "approved", "discarded", "withdrawn"
 
 _SERVED = select(OwnAnswer).where(OwnAnswer.state == APPROVED).order_by(OwnAnswer.id)  # asked about every message
@@ -154,7 +156,12 @@ def _unanswered(session: Session, now: datetime) -> list[Question]:
     recent = select(Question).where(open_ones, Question.asked_at >= now - timedelta(days=DAYS))
     found = session.scalars(recent.order_by(Question.id.desc()).limit(MOST_QUESTIONS)).all()
     answered = {phrasing for own in own_answers(session) for phrasing in own.phrasings}
-    return [one for one in found if one.text not in answered and not one.personal]
+    return [one for one in found if one.text not in answered and not one.personal and _can_be_answered(one.text)]
+
+
+def _can_be_answered(text: str) -> bool:
+    """False for what holds no words, or so many digits that it is a telephone number and nothing to show around."""
+    return any(map(str.isalpha, text)) and sum(map(str.isdigit, text)) < DIGITS
 
 
 def _row(session: Session, own_id: int, chat_id: int, *states: str) -> OwnAnswer | None:

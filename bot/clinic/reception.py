@@ -51,6 +51,11 @@ ALIKE = {
 }
 """What people call an area, by a word of the treatment's own name."""
 _EMPTY = frozenset({"and", "the", "for", "with", "treatment", "mesotherapy", "session", "skin", "full"})
+_AROUND_A_DAY = frozenset(
+    ["on", "at", "in", "the", "for", "of", "next", "this", "coming", "or", "and", "please", "maybe", "is", "ok", "fine",
+     "good", "free", "from", "after", "before", "around", "about", "pm", "am", "oclock", "o", "clock", "hi", "hello"]
+)  # fmt: skip
+"""What is said beside a day without asking anything else."""
 _TITLES = frozenset({"dr", "prof", "mrs", "miss", "doctor", "nurse"})
 _ANYBODY = re.compile(
     r"\b(any ?(one|body)|who ?ever|no preference|(do not|dont|don't|don’t) (mind|care)|either|egal)\b", re.IGNORECASE
@@ -103,6 +108,17 @@ def understand(clinic: Clinic, text: str, now: datetime, language: str) -> Words
     practitioners = {one.id: _keys(one.name) - _TITLES for one in clinic.practitioners}
     who = _meant(practitioners, said, {})
     return Words(_meant(treatments, said, ALIKE), who, when.day, when.at, when.earliest)
+
+
+def is_bare_day(clinic: Clinic, text: str, now: datetime, language: str) -> bool:
+    """True where `text` says nothing but a day or a time: "gym tomorrow?" asks something else than for a visit."""
+    local = now.astimezone(clinic.tz)
+
+    def is_when(word: str) -> bool:
+        found = dates.find(word, local, country=clinic.country, language=language)
+        return word in _AROUND_A_DAY or word[0].isdigit() or found != dates.When()
+
+    return all(map(is_when, re.findall(r"[^\W_]+", text.casefold())))
 
 
 def hear(  # noqa: PLR0911  one thing said, one place that takes it

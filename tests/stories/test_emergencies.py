@@ -82,16 +82,17 @@ async def test_an_answer_to_a_question_that_waits_is_no_answer_to_the_alert(stor
 async def test_calls_grow_rarer_but_go_on_and_come_at_opening(story: Story) -> None:
     story.clock.advance(timedelta(hours=10))  # Monday 20:30
     await story.say(story.anna, WHITE)
-    for _ in range(42):
+    for _ in range(20):
         await story.pass_time(3 * MINUTE)
+    assert len(calls(story)) == 20
     evening = story._last(story.group.id)
-    for _ in range(10 * 12 + 4):  # until 08:56
-        await story.pass_time(5 * MINUTE)
-    night = len(calls(story, evening))
-    assert 9 <= night <= 11
+    for minutes in (6, 12, 24, 48, *[60] * 9):  # until 08:00
+        await story.pass_time(minutes * MINUTE)
+    assert len(calls(story, evening)) == 13
+    await story.pass_time(45 * MINUTE)
     opening = story._last(story.group.id)
-    await story.pass_time(4 * MINUTE)
-    assert len(calls(story, opening)) == 1  # Tuesday 09:00
+    await story.pass_time(15 * MINUTE)
+    assert len(calls(story, opening)) == 1  # Tuesday 09:00, for the clinic has opened
     await story.tap(story.maya, "I am on it", chat=story.group)
     done = story._last(story.group.id)
     await story.pass_time(24 * HOUR)
@@ -101,7 +102,9 @@ async def test_calls_grow_rarer_but_go_on_and_come_at_opening(story: Story) -> N
 # what follows
 
 
-@pytest.mark.parametrize("text", ["it is on the left side", "please help me", "what should i do now", "are you there??"])
+@pytest.mark.parametrize(
+    "text", ["it is on the left side", "please help me", "what should i do now", "are you there??"]
+)
 async def test_what_a_patient_writes_after_a_red_flag_goes_below_its_card(story: Story, text: str) -> None:
     await story.say(story.anna, WHITE)
     card = story.shown(story.group.id)["message_id"]
@@ -268,7 +271,9 @@ async def test_a_corrected_question_reaches_staff_corrected(any_story: Story) ->
     await story.edit(story.anna, story.anna.id, story.newest_of(story.anna, story.anna.id), "what brand for the SCALP")
     await story.tap(story.anna, "Ask the clinic")
     card = story.shown(story.group.id)["message_id"]
-    assert story.message(story.group.id, card)["text"].startswith("Question from Anna Nowak\nwhat brand for the SCALP\n")
+    assert story.message(story.group.id, card)["text"].startswith(
+        "Question from Anna Nowak\nwhat brand for the SCALP\n"
+    )
     await story.edit(story.anna, story.anna.id, story.newest_of(story.anna, story.anna.id), "what brand for the NECK")
     assert "what brand for the NECK" in story.message(story.group.id, card)["text"]
     assert story.shown(story.group.id)["text"] == "✏️ Anna Nowak has changed the message: what brand for the NECK"
