@@ -44,22 +44,23 @@ async def start(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) 
         return
     opened = desk.pages.topic(say, payload) if payload else None
     pages = [desk.pages.welcome(say, user.first_name), *([opened] if opened else [])]
-    if await desk.is_flagged(user.id):
-        pages = [page.without_booking() for page in pages]
     name, _, treatment = (payload or "").partition("_")
     wanted = Words(treatment if desk.clinic.treatment(treatment) else None)
 
-    def use_case(session: Session, now: datetime) -> BeginOutcome | Form | None:
+    def use_case(session: Session, now: datetime) -> tuple[BeginOutcome | Form | None, bool]:
         patients.meet(session, person(user, say), now, payload=payload)
         if payload and opened:
             patients.was_told(session, user.id, payload, now)
+        flagged = patients.was_flagged(session, user.id, now)
         if name == BOOK:
-            return drafts.begin(session, desk.clinic, person(user, say), now, words=wanted)
+            return drafts.begin(session, desk.clinic, person(user, say), now, words=wanted), flagged
         form = drafts.form(session, desk.clinic, user.id, now)
-        return form if form is not None and not form.is_asleep else None
+        return form if form is not None and not form.is_asleep else None, flagged
 
-    def render(outcome: BeginOutcome | Form | None) -> Iterator[Owed]:
-        yield from (Owed(Message(user.id, page.text, page.rows)) for page in pages)
+    def render(found: tuple[BeginOutcome | Form | None, bool]) -> Iterator[Owed]:
+        outcome, flagged = found
+        shown = [page.without_booking() for page in pages] if flagged else pages
+        yield from (Owed(Message(user.id, page.text, page.rows)) for page in shown)
         if isinstance(outcome, Form):
             going_on = booking.going_on(desk, say, outcome)
             yield Owed(Message(user.id, going_on.text, going_on.rows))
@@ -81,8 +82,7 @@ async def page_command(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE)
         "help": desk.pages.help,
         "contact": desk.pages.contact,
     }
-    page = pages[name](say)
-    await desk.send(update, say, page.without_booking() if await desk.is_flagged(message.chat.id) else page)
+    await desk.send(update, say, pages[name](say))
 
 
 async def tap(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -98,7 +98,7 @@ async def tap(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         await desk.acknowledge(query, front.old_button(say), alert=True)
         return
     chat_id = query.from_user.id
-    await desk.turn_to(update, say, query, page.without_booking() if await desk.is_flagged(chat_id) else page)
+    await desk.turn_to(update, say, query, page)
     if kind == TOPIC:
         await desk.act(say, lambda session, now: _note(session, chat_id, topic, question_id, now), lambda _: ())
 

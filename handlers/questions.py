@@ -70,10 +70,11 @@ EDITED = filters.ChatType.PRIVATE & filters.UpdateType.EDITED_MESSAGE
 
 def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
     """Return the handlers of this conversation."""
+    number = r"\d{1,18}"
     return [
         MessageHandler(MESSAGE, partial(hear, desk)),
         MessageHandler(EDITED, partial(hear_edited, desk)),
-        CallbackQueryHandler(in_private(desk, partial(add, desk)), pattern=rf"^{ADD}(:\d{{1,18}}){{3}}$"),
+        CallbackQueryHandler(in_private(desk, partial(add, desk)), pattern=rf"^{ADD}:{number}:{number}:{number}$"),
         CallbackQueryHandler(in_private(desk, partial(pass_on, desk)), pattern=rf"^{ASK}:\d{{1,18}}$"),
         CallbackQueryHandler(in_private(desk, partial(rate, desk)), pattern=rf"^{HELPFUL}:\d{{1,18}}:[01]$"),
         CallbackQueryHandler(in_private(desk, partial(end, desk)), pattern=rf"^{cards.END}:\d{{1,18}}$"),
@@ -120,13 +121,16 @@ async def hear(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
     said = Said(words_said, message.message_id, message.text is not None)
     say, now = desk.speech(user), desk.clock.now()
 
-    def understand(session: Session) -> tuple[Understood, Words]:
+    def understand(session: Session) -> tuple[Understood | None, Words, bool]:
+        flagged = patients.was_flagged(session, user.id, now)
+        if not said.text:
+            return None, Words(), flagged
         previous = patients.recent_topic(session, user.id, now)
         understood = desk.reader.read(said.text, say.language, previous, insights.own_answers(session))
-        return understood, reception.understand(desk.clinic, said.text, now, say.language)
+        words = reception.understand(desk.clinic, said.text, now, say.language)
+        return understood, words, flagged
 
-    understood, words = await desk.database.read(understand) if said.text else (None, Words())
-    calm = await desk.is_flagged(user.id)
+    understood, words, flagged = await desk.database.read(understand)
     if understood is not None:
         desk.meters.understood(understood.route, understood.level.value if understood.level else None)
     goes_back = said.text == booking_words.back_button(say)
@@ -136,7 +140,7 @@ async def hear(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
         lambda session, now: reception.hear(
             session, desk.clinic, person(user, say), said, understood, words, now, goes_back=goes_back
         ),
-        lambda outcome: _heard(desk, say, user.id, said, None if calm else words, outcome),
+        lambda outcome: _heard(desk, say, user.id, said, None if flagged else words, outcome),
     )
 
 

@@ -24,10 +24,7 @@ def handlers(desk: Desk) -> list[BaseHandler[Any, Any, Any]]:
 async def unknown_command(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Offer the menu."""
     say = desk.speech(update.effective_user)
-    page = Page(front.unknown_command(say), desk.pages.menu(say).rows)
-    chat = update.effective_chat
-    is_calm = chat is not None and not await desk.is_flagged(chat.id)
-    await desk.send(update, say, page if is_calm else page.without_booking())
+    await desk.send(update, say, Page(front.unknown_command(say), desk.pages.menu(say).rows))
 
 
 async def unknown_button(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:

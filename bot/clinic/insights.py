@@ -16,6 +16,8 @@ from faq.tfidf import Floats
 SUBJECT = "own"
 GAP = "gap"
 DAYS = 30
+UNANSWERED = LEFT_OPEN - {"off-topic"}
+"""Routes of questions that staff may write an answer to."""
 MOST_QUESTIONS = 2000
 """The newest unanswered questions that are looked at."""
 ALIKE = 0.6
@@ -152,7 +154,7 @@ def drop(session: Session, own_id: int, chat_id: int, actor: int, name: str, now
 
 
 def _unanswered(session: Session, now: datetime) -> list[Question]:
-    open_ones = or_(Question.route.in_(LEFT_OPEN), Question.helpful.is_(False))
+    open_ones = or_(Question.route.in_(UNANSWERED), Question.helpful.is_(False))
     recent = select(Question).where(open_ones, Question.asked_at >= now - timedelta(days=DAYS))
     found = session.scalars(recent.order_by(Question.id.desc()).limit(MOST_QUESTIONS)).all()
     answered = {phrasing for own in own_answers(session) for phrasing in own.phrasings}
