@@ -32,17 +32,15 @@ def posted(desk: Desk, card: Card, *, kind: Kind) -> Owed:
 def whole(desk: Desk, card: Card, *, kind: Kind) -> Iterator[Owed]:
     """Put a new card into the staff group, and below it what its question says beyond what it shows."""
     yield posted(desk, card, kind=kind)
-    _, beyond = staff.parted(card.question, staff.QUESTION_SHOWN)
-    if beyond:
-        text = staff.going_on(desk.staff_speech, card.name, beyond)
+    for piece in staff.beyond(card.question, staff.QUESTION_SHOWN):
+        text = staff.going_on(desk.staff_speech, card.name, piece)
         yield Owed(Message(card.staff_chat, text, kind=kind), card.subject)
 
 
 def rest(desk: Desk, card: Card, said: Said) -> Iterator[Owed]:
     """Pass on what a message says beyond what one message to staff can show."""
-    _, beyond = staff.parted(said.text, staff.RELAYED_SHOWN)
-    if beyond and said.is_text:
-        text = staff.going_on(desk.staff_speech, card.name, beyond)
+    for piece in staff.beyond(said.text if said.is_text else "", staff.RELAYED_SHOWN):
+        text = staff.going_on(desk.staff_speech, card.name, piece)
         yield Owed(Message(card.staff_chat, text, kind=Kind.STAFF, reply_to=card.message_id), card.subject)
 
 

@@ -1,5 +1,7 @@
 """What staff read in their group."""
 
+from collections.abc import Iterator
+
 from bot.delivery.markup import escape, length
 from bot.wording.speech import Speech
 
@@ -50,6 +52,14 @@ def parted(text: str, most: int) -> tuple[str, str]:
     units = text.encode("utf-16-le")
     shown = units[: 2 * most].decode("utf-16-le", "ignore")
     return shown, text[len(shown) :]
+
+
+def beyond(text: str, shown: int) -> Iterator[str]:
+    """Return what a text says behind the `shown` units of it, in as many messages as that takes."""
+    _, rest = parted(text, shown)
+    while rest:
+        piece, rest = parted(rest, RELAYED_SHOWN)
+        yield piece
 
 
 def relayed(say: Speech, name: str, text: str) -> str:
