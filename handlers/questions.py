@@ -95,15 +95,16 @@ class _Alarming(filters.MessageFilter):
 
     def filter(self, message: TelegramMessage) -> bool:
         """Look at the words."""
-        words = _behind_command(message.text or "")
+        words = _words_of(message)
         if not words or ((message.text or "").startswith("/start") and len(words.split()) == 1):
             return False
         return self._desk.reader.is_urgent(words, self._desk.speech(message.from_user).language)
 
 
-def _behind_command(text: str) -> str:
-    """Return what stands behind the command that `text` begins with; all of it where it begins with none."""
-    return "".join(text.split(maxsplit=1)[1:]) if text.startswith("/") else text
+def _words_of(message: TelegramMessage) -> str:
+    """Return a message's text or caption, without the command that it begins with."""
+    text = message.text or message.caption or ""
+    return "".join(text.split(maxsplit=1)[1:]) if filters.COMMAND.filter(message) else text
 
 
 async def hear(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -111,7 +112,7 @@ async def hear(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
     message, user = update.effective_message, update.effective_user
     if message is None or user is None:
         return
-    words_said = _behind_command(message.text or message.caption or "")
+    words_said = _words_of(message)
     if not await _has_patience(desk, update, user, words_said):
         return
     if message.contact is not None and await booking.share(desk, update, user, message.contact):
@@ -167,7 +168,7 @@ async def hear_edited(desk: Desk, update: Update, context: ContextTypes.DEFAULT_
     flag = await asyncio.to_thread(desk.reader.red_flag, text, say.language)
     if flag is None and desk.talk.judge(chat_id, desk.clock.now()) is not Verdict.HEED:
         return
-    question_id = await _asked_with(desk, chat_id, message.message_id)
+    question_id = await _asked_with(desk, chat_id, message.message_id, patiently=flag is None)
     if flag is not None and not await _was_heard(desk, say, question_id, flag[0]):
         await hear(desk, update, context)
     elif question_id is not None:
@@ -177,16 +178,16 @@ async def hear_edited(desk: Desk, update: Update, context: ContextTypes.DEFAULT_
         await cards.follow_edit(desk, update, message, lambda text, say: staff.relayed(say, name, text))
 
 
-async def _asked_with(desk: Desk, chat_id: int, message_id: int) -> int | None:
-    """Return the question that a message asked, once its reply has gone."""
+async def _asked_with(desk: Desk, chat_id: int, message_id: int, *, patiently: bool) -> int | None:
+    """Return the question that a message asked, by the reply to it; `patiently` waits until that has gone."""
     name = f"{ASKED}:{cards.source(chat_id, message_id)}"
-    await desk.until_settled(lambda session: outbox.is_owed(session, name))
+    if patiently:
+        await desk.until_settled(lambda session: outbox.is_owed(session, name))
 
     def find(session: Session) -> int | None:
         reply = outbox.passed_on(session, name)
-        noun, _, number = ((outbox.about(session, reply.chat_id, reply.message_id) if reply else None) or "").partition(
-            ":"
-        )
+        subject = outbox.about(session, reply.chat_id, reply.message_id) if reply else None
+        noun, _, number = (subject or "").partition(":")
         return int(number) if noun == QUESTION else None
 
     return await desk.database.read(find)

@@ -31,8 +31,10 @@ WAITING, TALKING, CLOSED = "waiting", "talking", "closed"
 BY_PATIENT, BY_STAFF, BY_TIME = "patient", "staff", "time"
 MOST_AN_HOUR = 10
 """Questions of one patient that staff get within an hour."""
-HELD_FOR = timedelta(hours=1)
-"""For which a possible emergency that somebody is on takes what else its patient writes; without anybody, for ever."""
+HELD_FOR = timedelta(hours=2)
+"""After a red flag, for which what else its patient writes belongs to it although somebody is on it."""
+ANEW_AFTER = timedelta(hours=1)
+"""After a possible emergency that somebody is on, from which another red flag calls staff again."""
 SELDOM = timedelta(hours=1)
 """The longest pause between two calls to a possible emergency to which nobody has come."""
 CALLED_APART = timedelta(minutes=1)
@@ -168,7 +170,8 @@ def hear(
         patient.flagged_at, patient.topic = now, None
         problems.report(session, person.chat_id, now)
         question = _keep(session, person.chat_id, said.text, understood, now)
-        if (alert := _alert(session, person.chat_id, now)) is not None:
+        alert = _alert(session, person.chat_id)
+        if alert is not None and (_is_heeded(alert) or now - alert.opened_at < ANEW_AFTER):
             if alert.handled_by is None:
                 _call_again(clinic, alert, now)
             return Asked(question.id, understood, None, Under(_card(session, alert), said.text))
@@ -192,10 +195,10 @@ def hear(
 
 def below(session: Session, person: Person, now: datetime) -> Below | None:
     """Return where what a patient writes after a possible emergency belongs; None where there is none to speak of."""
-    if (alert := _alert(session, person.chat_id, now)) is not None:
-        return Below(_card(session, alert))
-    patient = session.get(Patient, person.chat_id)
+    patient, alert = session.get(Patient, person.chat_id), _alert(session, person.chat_id)
     is_flagged = patient is not None and patient.flagged_at is not None and now - patient.flagged_at < HELD_FOR
+    if alert is not None and (is_flagged or _is_heeded(alert)):
+        return Below(_card(session, alert))
     return Below(None) if is_flagged and staffroom.chat(session) is None else None
 
 
@@ -393,7 +396,7 @@ def answer(
             return Unreachable(patients.display_name(patient), None)
     also: list[Enquiry] = []
     # who answers in a conversation that goes on has the patient's alert before them; who answers a question may not
-    if enquiry.urgent or enquiry.state == TALKING:
+    if enquiry.state == TALKING or (enquiry.urgent and enquiry.state != CLOSED):
         also += _take_alerts(session, patient.chat_id, actor, name, now)
     talking = _talking(session, patient.chat_id)
     if talking is not None and talking.id != enquiry.id and enquiry.state != TALKING:
@@ -574,13 +577,15 @@ def _open(session: Session, question: Question, now: datetime, *, urgent: bool, 
     return _card(session, enquiry)
 
 
-def _alert(session: Session, chat_id: int, now: datetime) -> Enquiry | None:
-    """Return the patient's newest possible emergency that is open, unless somebody has been on it for long."""
+def _alert(session: Session, chat_id: int) -> Enquiry | None:
+    """Return the patient's newest possible emergency that is open."""
     open_ones = select(Enquiry).where(Enquiry.chat_id == chat_id, Enquiry.urgent, Enquiry.state != CLOSED)
-    newest = session.scalar(open_ones.order_by(Enquiry.id.desc()).limit(1))
-    if newest is None or newest.handled_by is None or newest.state == TALKING:
-        return newest
-    return newest if now - newest.opened_at < HELD_FOR else None
+    return session.scalar(open_ones.order_by(Enquiry.id.desc()).limit(1))
+
+
+def _is_heeded(alert: Enquiry) -> bool:
+    """True for a possible emergency at which staff look now: they are called to it, or talk with the patient."""
+    return alert.handled_by is None or alert.state == TALKING
 
 
 def _waiting(session: Session, chat_id: int) -> int | None:

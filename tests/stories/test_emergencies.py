@@ -116,6 +116,16 @@ async def test_what_a_patient_writes_after_a_red_flag_goes_below_its_card(story:
     assert story.shown(story.group.id)["text"] == "Anna Nowak: the right side"
 
 
+async def test_what_a_patient_writes_long_after_somebody_came_is_a_question_again(story: Story) -> None:
+    await story.say(story.anna, WHITE)
+    await story.tap(story.maya, "I am on it", chat=story.group)
+    await story.pass_time(HOUR)
+    assert await story.say(story.anna, "does it hurt?") == [ADDED]
+    await story.pass_time(HOUR)
+    (answer,) = await story.say(story.anna, "does it hurt?")
+    assert answer.startswith("Does it hurt?")
+
+
 async def test_a_photo_after_a_red_flag_goes_below_its_card_as_well(any_story: Story) -> None:
     story = any_story
     await story.say(story.anna, WHITE)
