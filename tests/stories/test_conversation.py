@@ -6,9 +6,16 @@ import pytest
 from sqlalchemy import select
 
 from bot.store.models import Enquiry, Patient, Question
+from tests.quick import without_waits
 from tests.story import Story, labels
 
 MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for Telegram's limits, which have tests of their own."""
+    without_waits(monkeypatch)
 
 
 async def ask(story: Story, question: str) -> int:

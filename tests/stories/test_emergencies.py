@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.delivery.markup import TEXT_LIMIT, length
+from tests.quick import without_waits
 from tests.story import Story, labels
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -14,6 +15,12 @@ ADDED = (
     "I have added this for the clinic. Nobody watches this chat in real time: call 999, or the clinic on "
     "+44 20 7946 0999."
 )
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for Telegram's limits, which have tests of their own."""
+    without_waits(monkeypatch)
 
 
 def alerts(story: Story) -> list[str]:
@@ -80,18 +87,18 @@ async def test_an_answer_to_a_question_that_waits_is_no_answer_to_the_alert(stor
 
 
 async def test_calls_grow_rarer_but_go_on_and_come_at_opening(story: Story) -> None:
-    story.clock.advance(timedelta(hours=10))  # Monday 20:30
+    story.clock.advance(timedelta(hours=10, minutes=10))  # Monday 20:40
     await story.say(story.anna, WHITE)
     for _ in range(20):
         await story.pass_time(3 * MINUTE)
     assert len(calls(story)) == 20
     evening = story._last(story.group.id)
-    for minutes in (6, 12, 24, 48, *[60] * 9):  # until 08:00
+    for minutes in (6, 12, 24, 48, *[60] * 9):  # until 08:10
         await story.pass_time(minutes * MINUTE)
     assert len(calls(story, evening)) == 13
-    await story.pass_time(45 * MINUTE)
+    await story.pass_time(40 * MINUTE)
     opening = story._last(story.group.id)
-    await story.pass_time(15 * MINUTE)
+    await story.pass_time(10 * MINUTE)
     assert len(calls(story, opening)) == 1  # Tuesday 09:00, for the clinic has opened
     await story.tap(story.maya, "I am on it", chat=story.group)
     done = story._last(story.group.id)
