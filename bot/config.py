@@ -8,7 +8,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping
-from datetime import date, time, timedelta
+from datetime import date, time
 from decimal import Decimal
 from importlib import resources
 from itertools import pairwise
@@ -560,6 +560,7 @@ class Alerts(Plain):
     tell_patient_after: Annotated[int, Field(ge=1, le=20)] = 2
     """Calls after which the patient is told that nobody has seen the message."""
     most_pings: Annotated[int, Field(ge=1, le=100)] = 20
+    """Calls after which they grow rarer, up to one an hour, and one whenever the clinic opens."""
 
 
 class Digest(Plain):
@@ -680,11 +681,6 @@ class Clinic(Plain):
     def closure(self, day: date) -> Closed | None:
         """Return why `day` is closed although it is an ordinary weekday, if it is."""
         return next((closed for closed in self.closed if closed.first <= day <= closed.last), None)
-
-    def next_opening(self, after: date, days: int = 30) -> date | None:
-        """Return the next day after `after` on which the clinic opens, within `days`."""
-        later = (after + timedelta(days=ahead) for ahead in range(1, days + 1))
-        return next((day for day in later if self.open_on(day)), None)
 
 
 def _is_phone(number: str, country: str) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from faq import redflags
 from faq.alarm import Alarm
+from faq.distress import is_distressed
 from faq.guards import is_medical
 from faq.matcher import Matcher
 from faq.redflags import Level
@@ -43,6 +44,8 @@ class Understood:
     """Staff's own answer, where that is the answer."""
     personal: bool = False
     """About the person's own health: for a practitioner, and never for a text."""
+    distressed: bool = False
+    """A call for help without a sign of what is wrong: to the telephone, and never to a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class Reader:
         flagged = self.red_flag(text, language)
         if flagged is not None:
             return Understood("urgent", None, (), flagged[1], language, level=flagged[0])
+        if is_distressed(text):
+            return Understood("staff", None, (), RED_FLAG_SCORE, language, distressed=True)
         match = self._matcher(language).match(text, previous_topic=previous_topic, calm=True)
         understood = Understood(match.route, match.topic, match.suggestions, match.score, language, match.also)
         if understood.route == "answer" and understood.topic in self._unanswerable:

@@ -62,7 +62,8 @@ def all_handlers(desk: "Desk") -> "list[BaseHandler[Any, Any, Any]]":
     guarded = [
         _timed(desk, room.__name__, door.guarded(desk, handler)) for room in rooms for handler in room.handlers(desk)
     ]
-    return [*door.handlers(desk), *guarded]
+    first = [_timed(desk, questions.__name__, handler) for handler in questions.first_handlers(desk)]
+    return [*door.handlers(desk), *first, *guarded]
 
 
 def _timed(desk: "Desk", room: str, handler: "BaseHandler[Any, Any, Any]") -> "BaseHandler[Any, Any, Any]":

@@ -57,6 +57,7 @@ from bot.clinic.visits import (
 )
 from bot.delivery.messages import Attachment, Button, Delete, Edit, Kind, Message, NoKeyboard, Rows, ShareContact
 from bot.store.database import Session
+from bot.wording import answers
 from bot.wording import booking as words
 from bot.wording import visits as visit_words
 from bot.wording.speech import Speech
@@ -309,7 +310,8 @@ def begun(
 ) -> Iterator[Owed]:
     """Say what came of the wish for a visit, or for another time of one."""
     match outcome:
-        case Begun(form, understood, lost, replaced):
+        case Begun(form, understood, lost, replaced, flagged):
+            yield from _call_first(desk, say, chat_id, flagged=flagged)
             if replaced is not None:
                 yield from _taken_back(say, replaced, tapped)
                 tapped = None if replaced.step == PHONE else tapped
@@ -318,7 +320,8 @@ def begun(
             if lost is not None:
                 note = _lost(say, lost) if not taken else f"{note}\n{_lost(say, lost)}"
             yield from shown(desk, say, form, tapped=tapped, note="" if form.moves else note)
-        case Resumed(form):
+        case Resumed(form, flagged):
+            yield from _call_first(desk, say, chat_id, flagged=flagged)
             drawn = going_on(desk, say, form)
             yield Owed(Message(chat_id, drawn.text, drawn.rows))
         case TooMany(most):
@@ -331,6 +334,12 @@ def begun(
             yield Owed(Message(chat_id, words.too_late(say, desk.clinic, hours)))
         case NotHere():
             yield Owed(Message(chat_id, words.no_such_visit(say), _to_visits(say)))
+
+
+def _call_first(desk: Desk, say: Speech, chat_id: int, *, flagged: bool) -> Iterator[Owed]:
+    """Ask who wrote of a possible emergency within the day for a call before anything is booked."""
+    if flagged:
+        yield Owed(Message(chat_id, answers.call_first(say, desk.clinic)))
 
 
 def _taken_back(say: Speech, form: Form, tapped: int | None) -> Iterator[Owed]:

@@ -1,5 +1,6 @@
 """An enquiry's card in the staff group, and what both sides are told when it changes."""
 
+import re
 from collections.abc import Callable, Iterator
 
 from telegram import Message as TelegramMessage
@@ -16,6 +17,7 @@ from bot.clinic.enquiries import (
     Pinged,
     Reminded,
     Rested,
+    Said,
     Unsettled,
 )
 from bot.delivery import outbox
@@ -25,6 +27,8 @@ from bot.delivery.outbox import PassedOn
 from bot.delivery.patience import Verdict
 from bot.wording import answers, front, staff, visits
 from bot.wording.speech import Speech
+from faq import redflags
+from faq.redflags import Level
 from handlers.desk import Desk, Owed
 from handlers.pages import MENU
 
@@ -38,16 +42,31 @@ def posted(desk: Desk, card: Card, *, kind: Kind) -> Owed:
     return Owed(Message(card.staff_chat, _text(desk, card), _rows(desk, card), kind), card.subject)
 
 
+def whole(desk: Desk, card: Card, *, kind: Kind) -> Iterator[Owed]:
+    """Put a new card into the staff group, and below it what its question says beyond what it shows."""
+    yield posted(desk, card, kind=kind)
+    for piece in staff.beyond(card.question, staff.QUESTION_SHOWN):
+        text = staff.going_on(desk.staff_speech, card.name, piece)
+        yield Owed(Message(card.staff_chat, text, kind=kind), card.subject)
+
+
+def rest(desk: Desk, card: Card, said: Said) -> Iterator[Owed]:
+    """Pass on what a message says beyond what one message to staff can show."""
+    for piece in staff.beyond(said.text if said.is_text else "", staff.RELAYED_SHOWN):
+        text = staff.going_on(desk.staff_speech, card.name, piece)
+        yield Owed(Message(card.staff_chat, text, kind=Kind.STAFF, reply_to=card.message_id), card.subject)
+
+
 def alarmed(desk: Desk, asked: Asked, passed_on: Owed | None = None) -> Iterator[Owed]:
     """Alert staff to what may be an emergency: with a card, or below the newest, to which they are called again.
 
     `passed_on` is how it goes below a card where its words are not all of it.
     """
     if asked.alert is not None:
-        yield posted(desk, asked.alert, kind=Kind.SAFETY)
+        yield from whole(desk, asked.alert, kind=Kind.SAFETY)
     if asked.under is not None:
         card = asked.under.card
-        text = staff.relayed(desk.staff_speech, card.name, asked.under.words)
+        text = staff.flagged(desk.staff_speech, card.name, asked.under.words)
         words = Owed(Message(card.staff_chat, text, kind=Kind.STAFF, reply_to=card.message_id), card.subject)
         yield from below(desk, card, passed_on or words)
 
@@ -155,10 +174,28 @@ def _text(desk: Desk, card: Card) -> str:
         head = staff.about_visit(say, card.name, card.visit)
     elif card.urgent:
         phone = visits.phone(card.phone, desk.clinic.country) if card.phone else None
-        head = staff.urgent(say, card.name, card.question, phone)
+        head = staff.urgent(say, card.name, card.question, phone, _sign(card))
     else:
         head = staff.enquiry(say, card.name, card.question)
     return f"{head}\n\n{_state(desk, card)}"
+
+
+def _sign(card: Card) -> str | None:
+    """Return the sentence with the sign, where the card does not show all of a long text."""
+    _, beyond = staff.parted(card.question, staff.QUESTION_SHOWN)
+    if not beyond:
+        return None
+    sentences = re.split(r"(?<=[.!?])\s+|\n+", card.question)
+    flags = ((one, redflags.check(one, language=card.language)) for one in sentences)
+    found = sorted(((flag.level is not Level.EMERGENCY, place), one) for place, (one, flag) in enumerate(flags) if flag)
+    return found[0][1] if found else None
+
+
+def seen(desk: Desk, card: Card) -> Iterator[Owed]:
+    """Tell the patient who has seen what may be an emergency."""
+    say = desk.speeches.of(card.language)
+    text = answers.seen(say, desk.clinic, card.handled_by or "")
+    yield Owed(Message(card.chat_id, text, kind=Kind.SAFETY), language=card.language)
 
 
 def _state(desk: Desk, card: Card) -> str:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import structlog
 from telegram import CallbackQuery, Update, User
 
+from bot.clinic import patients
 from bot.clinic.patients import Person
 from bot.clock import Clock
 from bot.config import Clinic
@@ -154,12 +155,17 @@ class Desk:
         return outcome
 
     async def send(self, update: Update, say: Speech, *pages: Page) -> None:
-        """Send `pages` to the chat of `update`; nothing else changes."""
+        """Send `pages` to the chat of `update`, without a booking to whom nothing is offered; nothing else changes."""
         chat = update.effective_chat
         if chat is None:
             return
-        owed = [Owed(Message(chat.id, page.text, page.rows)) for page in pages]
-        await self.keep(update, say, lambda _session, _now: None, lambda _: owed)
+
+        def render(flagged: bool) -> Iterable[Owed]:
+            for page in pages:
+                shown = page.without_booking() if flagged else page
+                yield Owed(Message(chat.id, shown.text, shown.rows))
+
+        await self.keep(update, say, lambda session, now: patients.was_flagged(session, chat.id, now), render)
 
     async def until_settled(self, is_under_way: Callable[[Session], bool]) -> None:
         """Wait while a message is under way of which an update speaks that was quicker than its answer; not for
@@ -170,10 +176,13 @@ class Desk:
             await asyncio.sleep(SETTLING_PAUSE)
 
     async def turn_to(self, update: Update, say: Speech, query: CallbackQuery, page: Page) -> None:
-        """Turn the tapped message into `page`."""
+        """Turn the tapped message into `page`, without a booking for whom nothing is offered."""
         if query.message is None:
             await self.acknowledge(query)
             return
+        calm, chat_id, now = page.without_booking(), query.message.chat.id, self.clock.now()
+        if page != calm and await self.database.read(lambda session: patients.was_flagged(session, chat_id, now)):
+            page = calm
         edit = Edit(query.message.chat.id, query.message.message_id, page.text, page.rows)
         place = (edit.chat_id, edit.message_id)
         if place in self.delayed:

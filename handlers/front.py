@@ -8,7 +8,7 @@ from typing import Any
 from telegram import Update
 from telegram.ext import BaseHandler, CallbackQueryHandler, CommandHandler, ContextTypes, filters
 
-from bot.clinic import drafts, patients
+from bot.clinic import drafts, enquiries, patients
 from bot.clinic.arrivals import PREFIX
 from bot.clinic.drafts import BeginOutcome, Form, Words
 from bot.delivery.messages import Message
@@ -47,15 +47,20 @@ async def start(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) 
     name, _, treatment = (payload or "").partition("_")
     wanted = Words(treatment if desk.clinic.treatment(treatment) else None)
 
-    def use_case(session: Session, now: datetime) -> BeginOutcome | Form | None:
+    def use_case(session: Session, now: datetime) -> tuple[BeginOutcome | Form | None, bool]:
         patients.meet(session, person(user, say), now, payload=payload)
+        if payload and opened:
+            patients.was_told(session, user.id, payload, now)
+        flagged = patients.was_flagged(session, user.id, now)
         if name == BOOK:
-            return drafts.begin(session, desk.clinic, person(user, say), now, words=wanted)
+            return drafts.begin(session, desk.clinic, person(user, say), now, words=wanted), flagged
         form = drafts.form(session, desk.clinic, user.id, now)
-        return form if form is not None and not form.is_asleep else None
+        return form if form is not None and not form.is_asleep else None, flagged
 
-    def render(outcome: BeginOutcome | Form | None) -> Iterator[Owed]:
-        yield from (Owed(Message(user.id, page.text, page.rows)) for page in pages)
+    def render(found: tuple[BeginOutcome | Form | None, bool]) -> Iterator[Owed]:
+        outcome, flagged = found
+        shown = [page.without_booking() for page in pages] if flagged else pages
+        yield from (Owed(Message(user.id, page.text, page.rows)) for page in shown)
         if isinstance(outcome, Form):
             going_on = booking.going_on(desk, say, outcome)
             yield Owed(Message(user.id, going_on.text, going_on.rows))
@@ -86,19 +91,29 @@ async def tap(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     if query is None or query.data is None:
         return
     say = desk.speech(query.from_user)
-    page = _page(desk, say, query.data)
+    kind, topic, number = (*query.data.split(":"), "", "")[:3]
+    question_id = int(number) if number.isdecimal() else None
+    page = _page(desk, say, kind, topic, question_id)
     if page is None:
         await desk.acknowledge(query, front.old_button(say), alert=True)
-    else:
-        await desk.turn_to(update, say, query, page)
+        return
+    chat_id = query.from_user.id
+    await desk.turn_to(update, say, query, page)
+    if kind == TOPIC:
+        await desk.act(say, lambda session, now: _note(session, chat_id, topic, question_id, now), lambda _: ())
 
 
-def _page(desk: Desk, say: Speech, data: str) -> Page | None:
-    kind, _, name = data.partition(":")
+def _note(session: Session, chat_id: int, topic: str, question_id: int | None, now: datetime) -> None:
+    patients.was_told(session, chat_id, topic, now)
+    if question_id is not None:
+        enquiries.suggested(session, question_id, chat_id, topic)
+
+
+def _page(desk: Desk, say: Speech, kind: str, name: str, question_id: int | None) -> Page | None:
     match kind:
         case "cat":
             return desk.pages.category(say, name)
         case "topic":
-            return desk.pages.topic(say, name)
+            return desk.pages.topic(say, name, question_id)
         case _:
             return desk.pages.menu(say)

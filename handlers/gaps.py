@@ -87,10 +87,11 @@ async def choose(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
 async def write(desk: Desk, update: Update, message: Message, question_id: int) -> None:
     """Keep the answer that a staff member wrote to a group of questions, and show it for approval."""
     chat_id, author, body = message.chat.id, message.from_user, message.text or ""
-    if author is None or not body.strip():
+    if author is None:
         return
-    if length(body) > BODY_LIMIT:
-        note = gaps.too_long(desk.staff_speech, BODY_LIMIT)
+    if not body.strip() or length(body) > BODY_LIMIT:
+        say = desk.staff_speech
+        note = gaps.too_long(say, BODY_LIMIT) if body.strip() else gaps.text_only(say)
         owed = [Owed(messages.Message(chat_id, note, kind=Kind.STAFF, reply_to=message.message_id))]
         await desk.keep(update, desk.staff_speech, lambda _session, _now: None, lambda _: owed)
         return

@@ -1,7 +1,7 @@
 """Pages: a text and its buttons, for the menu, a category, a topic, and the reply to a question."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from bot.clock import Clock
@@ -33,6 +33,11 @@ class Page:
     rows: Rows = ()
     answers: tuple[str, ...] = ()
     """What the text is made of, where it is several answers."""
+
+    def without_booking(self) -> "Page":
+        """Return the page for somebody to whom nothing is offered today: without the way to a booking."""
+        rows = (tuple(button for button in row if button.data != BOOK) for row in self.rows)
+        return replace(self, rows=tuple(row for row in rows if row))
 
     @property
     def pieces(self) -> tuple[str, ...]:
@@ -82,8 +87,11 @@ class Pages:
         text = answers.titled(f"{category.icon} {category.title}".strip(), category.intro)
         return Page(text, (*_in_pairs(topics), (_menu_button(say),)))
 
-    def topic(self, say: Speech, topic_id: str) -> Page | None:
-        """Answer a topic, with its neighbours and the way back; None where there is no such topic."""
+    def topic(self, say: Speech, topic_id: str, question_id: int | None = None) -> Page | None:
+        """Answer a topic, with its neighbours and the way back; None where there is no such topic.
+
+        Where it was suggested to the question `question_id`, with the way to a person as well.
+        """
         library = self.library(say)
         topic = library.topics.get(topic_id)
         if topic is None:
@@ -92,7 +100,11 @@ class Pages:
         up = (Button(f"« {back.title}", f"{CATEGORY}:{back.id}"),) if back and topic.front.listed else ()
         # a treatment that must not be promoted has no way to a booking beside it
         book = self._book(say) if topic.front.listed else ()
-        return Page(self._answer(say, topic), (*self._related(library, topic), *book, (*up, _menu_button(say))))
+        ways: Rows = ((*up, _menu_button(say)),)
+        if question_id is not None:
+            ask = Button(answers.ask_clinic_button(say), f"{ASK}:{question_id}")
+            ways = (_rating(say, question_id), (ask, _menu_button(say)))
+        return Page(self._answer(say, topic), (*self._related(library, topic), *book, *ways))
 
     def reply(self, say: Speech, understood: Understood, question_id: int | None) -> Page:  # noqa: PLR0911  one route, one page
         """Reply to a question; `question_id` lets the patient pass it on to a person."""
@@ -103,6 +115,8 @@ class Pages:
                 return Page(answers.same_day(say, self.clinic))
             case "urgent":
                 return Page(answers.urgent(say, self.clinic))
+            case "staff" if understood.distressed:
+                return Page(answers.distressed(say, self.clinic), ((ask,),))
             case "answer" if understood.own is not None:
                 return self._own(say, understood.own, question_id, ask)
             case "answer" if understood.topic is not None:
@@ -118,15 +132,18 @@ class Pages:
             case "off-topic":
                 return Page(answers.off_topic(say, self.clinic), way_out)
             case _ if understood.suggestions:
-                topics = self._buttons(self.library(say), understood.suggestions)
+                topics = self._suggested(self.library(say), understood.suggestions, question_id)
                 return Page(answers.suggest(say), (*((button,) for button in topics), *way_out))
             case _:
                 return Page(answers.not_understood(say), way_out)
 
     def not_helpful(self, say: Speech, suggestions: Iterable[str], answered: str | None, question_id: int) -> Page:
         """Offer other topics than the one that did not help, and a person."""
-        others = [topic_id for topic_id in suggestions if topic_id != answered]
-        topics = tuple((button,) for button in self._buttons(self.library(say), others))
+        library = self.library(say)
+        others = [
+            one for one in suggestions if one != answered and one in library.topics and library.topics[one].front.listed
+        ]
+        topics = tuple((button,) for button in self._suggested(library, others, question_id))
         ask = Button(answers.ask_clinic_button(say), f"{ASK}:{question_id}")
         return Page(answers.not_helpful(say), (*topics, (ask, _menu_button(say))))
 
@@ -167,6 +184,13 @@ class Pages:
 
     def _buttons(self, library: Library, topic_ids: Iterable[str]) -> list[Button]:
         return [self._topic_button(library.topics[one]) for one in topic_ids if one in library.topics]
+
+    def _suggested(self, library: Library, topic_ids: Iterable[str], question_id: int | None) -> list[Button]:
+        """Return the buttons of topics that may be meant by a question, which go on knowing the question."""
+        return [
+            replace(button, data=f"{button.data}:{question_id}" if question_id is not None else button.data)
+            for button in self._buttons(library, topic_ids)
+        ]
 
     def _topic_button(self, topic: Topic) -> Button:
         return Button(topic.front.button, f"{TOPIC}:{topic.id}")

@@ -139,8 +139,10 @@ async def answer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
                 number = visit_words.phone(phone, desk.clinic.country) if phone else None
                 note = staff.unreachable(desk.staff_speech, patient, number)
                 yield Owed(Message(chat_id, note, kind=Kind.STAFF, reply_to=message.message_id))
-            case Answered(card, first):
+            case Answered(card, first, also):
                 yield from _to_patient(desk, card, message.message_id, text)
+                for other in also:
+                    yield from cards.refreshed(desk, other)
                 if first:
                     yield from cards.opened(desk, card)
                     if card.visit is not None and card.message_id is None:
@@ -212,9 +214,13 @@ async def press(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
 
     def render(outcome: ChangeOutcome) -> Iterator[Owed]:
         match outcome:
-            case Changed(card, silent=silent, goes_on=goes_on):
+            case Changed(card, silent=silent, goes_on=goes_on, also=also):
                 is_end = action == cards.CLOSE and not silent
                 yield from cards.closed(desk, card) if is_end else cards.refreshed(desk, card)
+                for one in also:
+                    yield from cards.refreshed(desk, one)
+                if action == cards.ACKNOWLEDGE:
+                    yield from cards.seen(desk, card)
                 if goes_on:
                     yield cards.going_on(desk, card)
             case Unchanged() | NotACard():

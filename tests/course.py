@@ -380,6 +380,8 @@ async def talk(course: Course) -> None:
     await story.tap(story.anna, "Ask the clinic")
     await course.explore()
     card = story.shown(group.id)["message_id"]
+    await story.say(story.anna, course.said)
+    await course.explore()
     await story.say(story.maya, course.said, chat=group, reply_to=card)
     await story.say(story.anna, course.said)
     await course.explore()

@@ -45,9 +45,9 @@ class FixedReader(Reader):
             return Understood("answer", text, (), 1.0, language)
         return Understood("suggest", None, (), 0.0, language)
 
-    def is_urgent(self, text: str, language: str) -> bool:
-        """True where the text holds `URGENT`."""
-        return URGENT in text
+    def red_flag(self, text: str, language: str) -> tuple[Level, float] | None:
+        """Return an emergency where the text holds `URGENT`."""
+        return (Level.EMERGENCY, 1.0) if URGENT in text else None
 
 
 class Seconds:

@@ -193,8 +193,6 @@ def test_the_days_the_clinic_is_open(clinic: Clinic) -> None:
     assert closure.reason == "Christmas"
     assert clinic.closure(sunday) is None
     assert [day for day in range(20, 31) if clinic.closure(date(2026, 12, day))] == [24, 25, 26, 27]
-    assert clinic.next_opening(wednesday) == date(2026, 12, 28)  # over Christmas and the weekend
-    assert clinic.next_opening(wednesday, days=4) is None
 
 
 def test_the_map_link(clinic: Clinic) -> None:

@@ -15,10 +15,10 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from bot.clinic import enquiries, opening, staffroom, timing, visits
 from bot.clinic.calls import NEVER_JOINED
+from bot.clinic.insights import UNANSWERED
 from bot.clinic.visits import COMPLETED, NO_SHOW, REQUESTED, NotHere
 from bot.config import WEEKDAYS, Clinic, Week
 from bot.store.models import Audit, Call, Enquiry, Fact, Patient, Question, Visit
-from faq.reader import LEFT_OPEN
 
 SENT = "digest sent"
 """The Monday of the last week whose digest was sent."""
@@ -308,7 +308,7 @@ def _questions(session: Session, span: _Span) -> tuple[int, int, Counter[bool]]:
     asked = left_open = 0
     for route, personal, helpful, count in found:
         asked += count
-        left_open += count if not personal and (route in LEFT_OPEN or helpful is False) else 0
+        left_open += count if not personal and (route in UNANSWERED or helpful is False) else 0
         if helpful is not None:
             rated[helpful] += count
     return asked, left_open, rated

@@ -144,19 +144,21 @@ class Form:
 @dataclass(frozen=True, slots=True)
 class Begun:
     """A form is open; `understood` where the patient's words filled some of it, `lost` what was not to be had,
-    `replaced` the form that gave way."""
+    `replaced` the form that gave way, `flagged` where the patient wrote of a possible emergency within the day."""
 
     form: Form
     understood: bool = False
     lost: str | None = None
     replaced: Form | None = None
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The patient had begun a booking before, and is asked whether to go on."""
+    """The patient had begun a booking before, and is asked whether to go on; `flagged` as above."""
 
     form: Form
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +258,7 @@ def begin(
             _settle(session, clinic, draft, now)  # the time may be gone since
             found = _form(session, clinic, draft, now)
             if found.has_begun:
-                return Resumed(found)
+                return Resumed(found, patients.was_flagged(session, person.chat_id, now))
     else:
         if visits.count_open(session, person.chat_id, now) >= clinic.booking.most_open:
             return TooMany(clinic.booking.most_open)
@@ -265,7 +267,8 @@ def begin(
     if len(clinic.treatments) == 1:
         draft.treatment = clinic.treatments[0].id
     lost = _take(session, clinic, draft, words or Words(), now)
-    return Begun(_form(session, clinic, draft, now), bool(words), lost, replaced)
+    flagged = patients.was_flagged(session, person.chat_id, now)
+    return Begun(_form(session, clinic, draft, now), bool(words), lost, replaced, flagged)
 
 
 def begin_move(session: Session, clinic: Clinic, person: Person, visit_id: int, now: datetime) -> MoveOutcome:
@@ -292,7 +295,8 @@ def begin_move(session: Session, clinic: Clinic, person: Person, visit_id: int, 
     draft.name, draft.phone = visit.name, visit.phone
     _touch(draft, now)
     _settle(session, clinic, draft, now)
-    return Begun(_form(session, clinic, draft, now), replaced=replaced)
+    flagged = patients.was_flagged(session, person.chat_id, now)
+    return Begun(_form(session, clinic, draft, now), replaced=replaced, flagged=flagged)
 
 
 def form(session: Session, clinic: Clinic, chat_id: int, now: datetime) -> Form | None:

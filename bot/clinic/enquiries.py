@@ -4,11 +4,12 @@ A conversation may be about a visit instead of a question: staff begin it by ans
 
 An enquiry is `waiting` until somebody at the clinic answers, then both are `talking`: what either says is passed on,
 and the bot stays out of it except for red flags. Either side ends it, or a while in which nobody writes does. A
-possible emergency opens an urgent enquiry by itself; staff are called again until somebody says that they are on it,
-and then asked whether it is settled until somebody closes it: meanwhile nothing of the programme is sent.
+patient has one conversation at a time: an answer to another card of theirs joins it. A possible emergency opens an
+urgent enquiry by itself; staff are called again until somebody says that they are on it, and then asked whether it is
+settled until somebody closes it: meanwhile what else the patient writes or sends goes below its card, and nothing of
+the programme is sent.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -25,12 +26,18 @@ from faq.reader import Understood
 SUBJECT = "enquiry"
 VISITS = ("visit", "visit-note")
 """Subjects of what is said about a visit in the staff group."""
+PERSONAL = "contraindications"
+"""The topic of what is for a practitioner to answer."""
 WAITING, TALKING, CLOSED = "waiting", "talking", "closed"
 BY_PATIENT, BY_STAFF, BY_TIME = "patient", "staff", "time"
 MOST_AN_HOUR = 10
 """Questions of one patient that staff get within an hour."""
-MOST_CALLS = 5
-"""Calls to one patient's possible emergencies that go on at a time until somebody is on it."""
+HELD_FOR = timedelta(hours=2)
+"""After a red flag, for which what else its patient writes belongs to it although somebody is on it."""
+ANEW_AFTER = timedelta(hours=1)
+"""After a possible emergency that somebody is on, from which another red flag calls staff again."""
+SELDOM = timedelta(hours=1)
+"""The longest pause between two calls to a possible emergency to which nobody has come."""
 CALLED_APART = timedelta(minutes=1)
 """Between two calls to one patient's possible emergency, whatever they write meanwhile."""
 ASK_WHETHER_SETTLED, ASK_AGAIN = timedelta(hours=2), timedelta(hours=20)
@@ -92,13 +99,15 @@ class Under:
 class Asked:
     """The question is kept; `alert` is there where it may be an emergency and staff can be told.
 
-    Where nobody has come to several of the patient's yet, one more card tells them nothing: it is `under` the newest.
+    Where one of the patient's is open, one more card tells staff nothing: it is `under` that.
     """
 
     question_id: int
     understood: Understood
     alert: Card | None
     under: Under | None = None
+    waiting: int | None = None
+    """The enquiry of the patient's that waits for an answer, to which this may belong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,16 @@ class Relayed:
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """It holds nothing that can be read, and nobody is there to look at it."""
+
+    waiting: int | None = None
+    """The enquiry of the patient's that waits for an answer, to which this may belong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """It came after what may be an emergency, and belongs below its card; None where staff have no group."""
+
+    card: Card | None
 
 
 HearOutcome = Asked | Relayed | Unreadable
@@ -152,24 +171,39 @@ def hear(
     """Take what a patient said: a red flag before anything else, then an open conversation, then a question."""
     patient = patients.meet(session, person, now)
     if understood is not None and understood.route == "urgent":
-        patient.flagged_at = now
+        patient.flagged_at, patient.topic = now, None
         problems.report(session, person.chat_id, now)
         question = _keep(session, person.chat_id, said.text, understood, now)
-        unheard = _unheard(session, person.chat_id)
-        if len(unheard) >= MOST_CALLS:
-            _call_again(clinic, unheard[0], now)
-            return Asked(question.id, understood, None, Under(_card(session, unheard[0]), said.text))
+        alert = _alert(session, person.chat_id)
+        if alert is not None and (_is_heeded(alert) or now - alert.opened_at < ANEW_AFTER):
+            if alert.handled_by is None:
+                _call_again(clinic, alert, now)
+            return Asked(question.id, understood, None, Under(_card(session, alert), said.text))
         due = now + timedelta(minutes=clinic.alerts.ping_minutes)
         return Asked(question.id, understood, _open(session, question, now, urgent=True, due_at=due))
     if (enquiry := _talking(session, person.chat_id)) is not None:
         enquiry.due_at = now + timedelta(minutes=clinic.enquiries.rest_minutes)
         return Relayed(_card(session, enquiry))
+    waiting = _waiting(session, person.chat_id)
     if understood is None:
-        return Unreadable()
+        return Unreadable(waiting)
     question = _keep(session, person.chat_id, said.text, understood, now)
-    if understood.route == "answer" and understood.topic is not None:
+    if understood.personal:  # what follows from it is personal as well
+        patient.topic, patient.topic_at = PERSONAL, now
+    elif understood.route == "answer":
         patient.topic, patient.topic_at = understood.topic, now
-    return Asked(question.id, understood, None)
+    elif understood.route != "smalltalk":
+        patient.topic = None
+    return Asked(question.id, understood, None, waiting=waiting)
+
+
+def below(session: Session, person: Person, now: datetime) -> Below | None:
+    """Return where what a patient writes after a possible emergency belongs; None where there is none to speak of."""
+    patient, alert = session.get(Patient, person.chat_id), _alert(session, person.chat_id)
+    is_flagged = patient is not None and patient.flagged_at is not None and now - patient.flagged_at < HELD_FOR
+    if alert is not None and (is_flagged or _is_heeded(alert)):
+        return Below(_card(session, alert))
+    return Below(None) if is_flagged and staffroom.chat(session) is None else None
 
 
 def ask(session: Session, clinic: Clinic, question_id: int, chat_id: int, now: datetime) -> PassOnOutcome | AskedEnough:
@@ -192,6 +226,63 @@ def pass_on(session: Session, clinic: Clinic, question_id: int, chat_id: int, no
     return PassedOn(card) if card else NobodyToAsk()
 
 
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Something that the patient sent belongs to their enquiry; `text` is None where it was no text."""
+
+    card: Card
+    text: str | None
+
+
+def add_detail(session: Session, enquiry_id: int, question_id: int, chat_id: int) -> Detail | None:
+    """Let what was taken for a question, or was no text (0), belong to an enquiry; None where that is over."""
+    enquiry = session.get(Enquiry, enquiry_id)
+    if enquiry is None or enquiry.chat_id != chat_id or enquiry.state == CLOSED:
+        return None
+    question = session.get(Question, question_id) if question_id else None
+    if question_id and (question is None or question.chat_id != chat_id):
+        return None
+    text = question.text if question else None
+    asked = session.scalar(select(Enquiry.id).where(Enquiry.question_id == question_id).limit(1))
+    if question is not None and asked is None:
+        session.delete(question)  # staff have it, and it is nothing to write a text about
+    return Detail(_card(session, enquiry), text)
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The question reads anew; `card` is there where staff have it."""
+
+    card: Card | None
+
+
+def correct(session: Session, question_id: int, chat_id: int, text: str) -> Corrected:
+    """Let a question, and the card of it, read as its writer changed it."""
+    question = session.get(Question, question_id)
+    if question is None or question.chat_id != chat_id or question.text == text:
+        return Corrected(None)
+    question.text = text
+    open_ones = (Enquiry.question_id == question_id, Enquiry.state != CLOSED)
+    enquiry = session.scalar(select(Enquiry).where(*open_ones))
+    return Corrected(_card(session, enquiry) if enquiry else None)
+
+
+def words_of(session: Session, question_id: int) -> str | None:
+    """Return the words of a question that was taken for a possible emergency whose card is open."""
+    question = session.get(Question, question_id)
+    if question is None or question.route != "urgent":
+        return None
+    open_ones = select(Enquiry.id).where(Enquiry.chat_id == question.chat_id, Enquiry.urgent, Enquiry.state != CLOSED)
+    return question.text if session.scalar(open_ones.limit(1)) is not None else None
+
+
+def suggested(session: Session, question_id: int, chat_id: int, topic: str) -> None:
+    """Take the patient's question for one about the topic that they chose among those suggested."""
+    question = session.get(Question, question_id)
+    if question is not None and question.chat_id == chat_id and not question.personal:
+        question.route, question.topic, question.helpful = "answer", topic, None
+
+
 def rate(session: Session, question_id: int, chat_id: int, *, helpful: bool) -> Question | None:
     """Keep what the patient says of an answer; None where it is not theirs, or they have said it before."""
     question = session.get(Question, question_id)
@@ -210,6 +301,8 @@ class Answered:
 
     card: Card
     first: bool
+    also: tuple[Card, ...] = ()
+    """Other cards of the patient's whose state it has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +329,8 @@ class Changed:
     silent: bool = False
     goes_on: bool = False
     """Messages that were held back while a problem was open are sent again."""
+    also: tuple[Card, ...] = ()
+    """Other cards of the patient's whose state it has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,13 +400,41 @@ def answer(
         patient = session.get_one(Patient, enquiry.chat_id)
         if patient.unreachable_since is not None:
             return Unreachable(patients.display_name(patient), None)
+    also: list[Enquiry] = []
+    # who answers in a conversation that goes on has the patient's alert before them; who answers a question may not
+    if enquiry.state == TALKING or (enquiry.urgent and enquiry.state != CLOSED):
+        also += _take_alerts(session, patient.chat_id, actor, name, now)
+    talking = _talking(session, patient.chat_id)
+    if talking is not None and talking.id != enquiry.id and enquiry.state != TALKING:
+        also += _join(session, enquiry, actor, name, now)
+        enquiry = talking
     first = enquiry.state != TALKING
     if first:
         _change(session, enquiry, TALKING, actor, now)
         enquiry.handled_by = enquiry.handled_by or name
         enquiry.closed_by = None
     enquiry.due_at = now + timedelta(minutes=clinic.enquiries.rest_minutes)
-    return Answered(_card(session, enquiry), first)
+    others = {one.id: one for one in also if one.id != enquiry.id}
+    return Answered(_card(session, enquiry), first, tuple(_card(session, one) for one in others.values()))
+
+
+def _join(session: Session, enquiry: Enquiry, actor: int | None, name: str, now: datetime) -> list[Enquiry]:
+    """Let an enquiry be answered within the conversation that is open with its patient."""
+    if enquiry.urgent or enquiry.state == CLOSED:
+        return [enquiry]
+    _change(session, enquiry, CLOSED, actor, now)
+    enquiry.handled_by, enquiry.closed_by, enquiry.due_at = enquiry.handled_by or name, BY_STAFF, None
+    return [enquiry]
+
+
+def _take_alerts(session: Session, chat_id: int, actor: int | None, name: str, now: datetime) -> list[Enquiry]:
+    """Note that somebody looks after all of the patient's possible emergencies to which nobody had come."""
+    unheard = (Enquiry.chat_id == chat_id, Enquiry.urgent, Enquiry.state == WAITING, Enquiry.handled_by.is_(None))
+    taken = list(session.scalars(select(Enquiry).where(*unheard).order_by(Enquiry.id)))
+    for enquiry in taken:
+        session.add(_audit(actor, "alert acknowledged", enquiry, enquiry.state, enquiry.state, now))
+        enquiry.handled_by, enquiry.due_at = name, now + ASK_WHETHER_SETTLED
+    return taken
 
 
 def _about_visit(session: Session, visit_id: int, chat_id: int, now: datetime) -> Enquiry:
@@ -331,15 +454,15 @@ def _about_visit(session: Session, visit_id: int, chat_id: int, now: datetime) -
 def acknowledge(
     session: Session, enquiry_id: int, staff_chat: int, actor: int, name: str, now: datetime
 ) -> ChangeOutcome:
-    """Note that a staff member is looking after a possible emergency; the calls end."""
+    """Note that a staff member is looking after a patient's possible emergencies; the calls end."""
     enquiry = _staffs(session, enquiry_id, staff_chat)
     if enquiry is None:
         return NotACard()
-    if enquiry.handled_by is not None:
+    taken = _take_alerts(session, enquiry.chat_id, actor, name, now) if enquiry.handled_by is None else []
+    if enquiry not in taken:
         return Unchanged(_card(session, enquiry))
-    session.add(_audit(actor, "alert acknowledged", enquiry, enquiry.state, enquiry.state, now))
-    enquiry.handled_by, enquiry.due_at = name, now + ASK_WHETHER_SETTLED
-    return Changed(_card(session, enquiry))
+    others = tuple(_card(session, one) for one in taken if one is not enquiry)
+    return Changed(_card(session, enquiry), also=others)
 
 
 def close(session: Session, enquiry_id: int, staff_chat: int, actor: int, now: datetime) -> ChangeOutcome:
@@ -349,11 +472,11 @@ def close(session: Session, enquiry_id: int, staff_chat: int, actor: int, now: d
 
 
 def end(session: Session, enquiry_id: int, chat_id: int, now: datetime) -> ChangeOutcome:
-    """Let the patient end a conversation."""
+    """Let the patient end the conversation, whichever message of it the button stands below."""
     enquiry = session.get(Enquiry, enquiry_id)
     if enquiry is None or enquiry.chat_id != chat_id:
         return NotACard()
-    return _closed(session, enquiry, BY_PATIENT, chat_id, now)
+    return _closed(session, _talking(session, chat_id) or enquiry, BY_PATIENT, chat_id, now)
 
 
 # --- what time brings
@@ -426,16 +549,17 @@ def _look_after(session: Session, clinic: Clinic, enquiry: Enquiry, now: datetim
         _closed(session, enquiry, BY_TIME, None, now)
         return Rested(_card(session, enquiry))
     if enquiry.urgent and enquiry.handled_by is not None:
-        opens = opening.after(clinic, now, A_MOMENT)
-        if opens > now + A_MOMENT:  # it has been looked after: that need not be said at night
-            enquiry.due_at = opens
+        open_again = opening.after(clinic, now, A_MOMENT)
+        if open_again > now + A_MOMENT:  # it has been looked after: that need not be said at night
+            enquiry.due_at = open_again
             return None
         enquiry.due_at = opening.after(clinic, now + ASK_AGAIN, A_MOMENT)
         return Unsettled(_card(session, enquiry))
     if enquiry.urgent:
         enquiry.reminders += 1
-        again = enquiry.reminders < clinic.alerts.most_pings
-        enquiry.due_at = now + timedelta(minutes=clinic.alerts.ping_minutes) if again else None
+        enquiry.due_at = now + _pause(clinic, enquiry.reminders)
+        if enquiry.reminders >= clinic.alerts.most_pings and (opens := opening.next_opening(clinic, now)) is not None:
+            enquiry.due_at = min(enquiry.due_at, opens)
         return Pinged(_card(session, enquiry), enquiry.reminders == clinic.alerts.tell_patient_after)
     rules = clinic.enquiries
     end = opening.after(clinic, enquiry.opened_at, timedelta(hours=rules.give_up_hours))
@@ -482,20 +606,43 @@ def _open(session: Session, question: Question, now: datetime, *, urgent: bool, 
     return _card(session, enquiry)
 
 
-def _unheard(session: Session, chat_id: int) -> Sequence[Enquiry]:
-    """Return the newest of the patient's possible emergencies to which nobody has come yet, at most `MOST_CALLS`."""
-    open_ones = (Enquiry.chat_id == chat_id, Enquiry.urgent, Enquiry.state == WAITING, Enquiry.handled_by.is_(None))
-    return session.scalars(select(Enquiry).where(*open_ones).order_by(Enquiry.id.desc()).limit(MOST_CALLS)).all()
+def _alert(session: Session, chat_id: int) -> Enquiry | None:
+    """Return the patient's newest possible emergency that is open."""
+    open_ones = select(Enquiry).where(Enquiry.chat_id == chat_id, Enquiry.urgent, Enquiry.state != CLOSED)
+    return session.scalar(open_ones.order_by(Enquiry.id.desc()).limit(1))
+
+
+def _is_heeded(alert: Enquiry) -> bool:
+    """True for a possible emergency at which staff look now: they are called to it, or talk with the patient."""
+    return alert.handled_by is None or alert.state == TALKING
+
+
+def _waiting(session: Session, chat_id: int) -> int | None:
+    """Return the patient's newest question that staff have got and not answered."""
+    open_ones = (Enquiry.chat_id == chat_id, Enquiry.urgent.is_(False), Enquiry.state == WAITING)
+    asked = select(Enquiry.id).where(*open_ones, Enquiry.question_id.is_not(None))
+    return session.scalar(asked.order_by(Enquiry.id.desc()).limit(1))
+
+
+def _pause(clinic: Clinic, calls: int) -> timedelta:
+    """Return for how long staff are not called again after that many calls: ever longer, once many were in vain."""
+    pause = timedelta(minutes=clinic.alerts.ping_minutes)
+    in_vain = max(calls - clinic.alerts.most_pings + 1, 0)
+    return min(pause * (1 << min(in_vain, 8)), max(pause, SELDOM))
 
 
 def _call_again(clinic: Clinic, enquiry: Enquiry, now: datetime) -> None:
-    """Call staff now to what may be an emergency, and go on even where the calls had ended; not twice in a minute."""
-    if enquiry.due_at is None:
+    """Call staff soon to what may be an emergency, and often again where the calls had become few; not twice in a
+    minute."""
+    if enquiry.due_at is None:  # as it was left by a version in which the calls came to an end
         enquiry.due_at, enquiry.reminders = now, 0
         return
-    called_at = enquiry.due_at - timedelta(minutes=clinic.alerts.ping_minutes)
-    enquiry.due_at = max(now, called_at + CALLED_APART)
-    enquiry.reminders = min(enquiry.reminders, clinic.alerts.tell_patient_after)  # the patient is told once
+    if enquiry.due_at - now > CALLED_APART:
+        called_at = enquiry.due_at - _pause(clinic, enquiry.reminders)
+        enquiry.due_at = max(now, called_at + CALLED_APART)
+    rules = clinic.alerts  # the patient is told once, and again where it has been long
+    is_long = enquiry.reminders >= rules.most_pings
+    enquiry.reminders = 0 if is_long else min(enquiry.reminders, rules.tell_patient_after)
 
 
 def _talking(session: Session, chat_id: int) -> Enquiry | None:

@@ -16,11 +16,15 @@ from faq.tfidf import Floats
 SUBJECT = "own"
 GAP = "gap"
 DAYS = 30
+UNANSWERED = LEFT_OPEN - {"off-topic"}
+"""Routes of questions that staff may write an answer to."""
 MOST_QUESTIONS = 2000
 """The newest unanswered questions that are looked at."""
 ALIKE = 0.6
 """Likeness from which two unanswered questions belong to one group."""
 PHRASINGS = 20
+DIGITS = 7
+"""Digits from which a text may hold a telephone number."""
 PROPOSED, APPROVED, DISCARDED, WITHDRAWN = "proposed", "approved", "discarded", "withdrawn"
 
 _SERVED = select(OwnAnswer).where(OwnAnswer.state == APPROVED).order_by(OwnAnswer.id)  # asked about every message
@@ -151,11 +155,16 @@ def drop(session: Session, own_id: int, chat_id: int, actor: int, name: str, now
 
 
 def _unanswered(session: Session, now: datetime) -> list[Question]:
-    open_ones = or_(Question.route.in_(LEFT_OPEN), Question.helpful.is_(False))
+    open_ones = or_(Question.route.in_(UNANSWERED), Question.helpful.is_(False))
     recent = select(Question).where(open_ones, Question.asked_at >= now - timedelta(days=DAYS))
     found = session.scalars(recent.order_by(Question.id.desc()).limit(MOST_QUESTIONS)).all()
     answered = {phrasing for own in own_answers(session) for phrasing in own.phrasings}
-    return [one for one in found if one.text not in answered and not one.personal]
+    return [one for one in found if one.text not in answered and not one.personal and _can_be_answered(one.text)]
+
+
+def _can_be_answered(text: str) -> bool:
+    """False for what holds no words, or so many digits that it is a telephone number and nothing to show around."""
+    return any(map(str.isalpha, text)) and sum(map(str.isdigit, text)) < DIGITS
 
 
 def _row(session: Session, own_id: int, chat_id: int, *states: str) -> OwnAnswer | None:

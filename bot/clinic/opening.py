@@ -31,6 +31,18 @@ def after(clinic: Clinic, start: datetime, length: timedelta) -> datetime:
     return start + length
 
 
+def next_opening(clinic: Clinic, now: datetime) -> datetime | None:
+    """Return the next instant at which the clinic opens, later on the same day as well; None where it says of none."""
+    today = now.astimezone(clinic.tz).date()
+    for ahead in range(LOOK_AHEAD_DAYS):
+        day = today + timedelta(days=ahead)
+        for span in clinic.open_on(day):
+            opens = _instant(clinic, datetime.combine(day, span.opens))
+            if opens > now:
+                return opens
+    return None
+
+
 def between(clinic: Clinic, start: datetime, end: datetime) -> timedelta:
     """Return how much of the time from `start` to `end` the clinic was open; all of it where it says nothing of its
     hours."""

@@ -66,6 +66,13 @@ def recent_topic(session: Session, chat_id: int, now: datetime) -> str | None:
     return patient.topic
 
 
+def was_told(session: Session, chat_id: int, topic: str, now: datetime) -> None:
+    """Remember what the patient reads about now, so that a fragment can go on from it."""
+    patient = session.get(Patient, chat_id)
+    if patient is not None:
+        patient.topic, patient.topic_at = topic, now
+
+
 def was_flagged(session: Session, chat_id: int, now: datetime) -> bool:
     """True for a day after the patient wrote something that may be an emergency: nothing is offered to them then."""
     patient = session.get(Patient, chat_id)

@@ -1,9 +1,10 @@
 """The reception: the one place that decides what a person's own words are for.
 
 In this order: a red flag; a conversation with staff that is open; the description of a problem that was just told of;
-the wish not to be written to (which counts during a conversation as well); a question to the clinic that was announced;
-what is said of a visit that is near; the question that the open form asks, unless the text reads as a question itself
-(then it is answered, and the form asks again); the wish for a visit; a question.
+the wish not to be written to (which counts during a conversation as well); what follows a possible emergency; a call
+for help; a question to the clinic that was announced; what is said of a visit that is near; the question that the open
+form asks, unless the text reads as a question itself (then it is answered, and the form asks again); the wish for a
+visit; a question.
 """
 
 import re
@@ -25,7 +26,7 @@ from bot.clinic.drafts import (
     Form,
     Words,
 )
-from bot.clinic.enquiries import TALKING, Asked, HearOutcome, Relayed, Said
+from bot.clinic.enquiries import TALKING, Asked, Below, HearOutcome, Relayed, Said
 from bot.clinic.patients import Person
 from bot.clinic.preferences import Silenced
 from bot.clinic.replies import Described, ForTheClinic, ToldOfVisit
@@ -51,6 +52,11 @@ ALIKE = {
 }
 """What people call an area, by a word of the treatment's own name."""
 _EMPTY = frozenset({"and", "the", "for", "with", "treatment", "mesotherapy", "session", "skin", "full"})
+_AROUND_A_DAY = frozenset(
+    ["on", "at", "in", "the", "for", "of", "next", "this", "coming", "or", "and", "please", "maybe", "is", "ok", "fine",
+     "good", "free", "from", "after", "before", "around", "about", "pm", "am", "oclock", "o", "clock", "hi", "hello"]
+)  # fmt: skip
+"""What is said beside a day without asking anything else."""
 _TITLES = frozenset({"dr", "prof", "mrs", "miss", "doctor", "nurse"})
 _ANYBODY = re.compile(
     r"\b(any ?(one|body)|who ?ever|no preference|(do not|dont|don't|don’t) (mind|care)|either|egal)\b", re.IGNORECASE
@@ -109,6 +115,7 @@ class RelayedAndSilenced:
 
 Outcome = (
     HearOutcome
+    | Below
     | Answered
     | ButtonsOnly
     | Listed
@@ -133,7 +140,18 @@ def understand(clinic: Clinic, text: str, now: datetime, language: str) -> Words
     return Words(_meant(treatments, said, ALIKE), who, when.day, when.at, when.earliest)
 
 
-def hear(  # noqa: PLR0911  one thing said, one place that takes it
+def is_bare_day(clinic: Clinic, text: str, now: datetime, language: str) -> bool:
+    """True where `text` says nothing but a day or a time: "gym tomorrow?" asks something else than for a visit."""
+    local = now.astimezone(clinic.tz)
+
+    def is_when(word: str) -> bool:
+        found = dates.find(word, local, country=clinic.country, language=language)
+        return word in _AROUND_A_DAY or word[0].isdigit() or found != dates.When()
+
+    return all(map(is_when, re.findall(r"[^\W_]+", text.casefold())))
+
+
+def hear(  # noqa: PLR0911, PLR0912  one thing said, one place that takes it
     session: Session,
     clinic: Clinic,
     person: Person,
@@ -154,7 +172,9 @@ def hear(  # noqa: PLR0911  one thing said, one place that takes it
         return heard
     if (described := replies.describe(session, person, now)) is not None:
         return described
-    if understood is None:
+    if not stops and (below := enquiries.below(session, person, now)) is not None:
+        return below
+    if understood is None or understood.distressed:
         return enquiries.hear(session, clinic, person, said, understood, now)
     form = drafts.form(session, clinic, person.chat_id, now)
     if form is not None and form.is_asleep:

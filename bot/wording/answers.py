@@ -1,6 +1,6 @@
 """What is said to a question: the answer, "did you mean", or a person."""
 
-from datetime import date
+from datetime import date, datetime
 
 from bot.config import Clinic
 from bot.delivery.markup import escape
@@ -76,16 +76,70 @@ def same_day(say: Speech, clinic: Clinic) -> str:
     ).format(emergency=clinic.emergency, phone=clinic.urgent_phone)
 
 
+def distressed(say: Speech, clinic: Clinic) -> str:
+    """Point who calls for help without saying what is wrong to the telephone."""
+    return say._(
+        "If something is wrong, please do not wait for an answer here: call us on {phone}. "
+        "In an emergency call <b>{emergency}</b>.\n\nThis chat is not watched in real time. "
+        "Shall I pass your message to the clinic as well?"
+    ).format(phone=clinic.urgent_phone, emergency=clinic.emergency)
+
+
+def added_below(say: Speech, clinic: Clinic) -> str:
+    """Confirm that what follows a possible emergency was passed on, and repeat whom to call."""
+    return say._(
+        "I have added this for the clinic. Nobody watches this chat in real time: "
+        "call <b>{emergency}</b>, or the clinic on {phone}."
+    ).format(emergency=clinic.emergency, phone=clinic.urgent_phone)
+
+
+def call_now(say: Speech, clinic: Clinic) -> str:
+    """Repeat whom to call, where nobody at the clinic can be told from here."""
+    return say._("Nobody watches this chat. Please call <b>{emergency}</b>, or the clinic on {phone}.").format(
+        emergency=clinic.emergency, phone=clinic.urgent_phone
+    )
+
+
+def seen(say: Speech, clinic: Clinic, name: str) -> str:
+    """Say who has seen a possible emergency."""
+    return say._(
+        "{name} at {clinic} has seen your message. If it gets worse, do not wait: "
+        "call <b>{emergency}</b>, or the clinic on {phone}."
+    ).format(name=escape(name), clinic=escape(clinic.name), emergency=clinic.emergency, phone=clinic.urgent_phone)
+
+
+def call_first(say: Speech, clinic: Clinic) -> str:
+    """Ask for a call before a booking of somebody who wrote of a possible emergency within the day."""
+    return say._(
+        "You wrote to us about something that may need attention. Please call us about it before you book: {phone}."
+    ).format(phone=clinic.urgent_phone)
+
+
+def add_button(say: Speech) -> str:
+    """Label the way from something that was said to the question that waits."""
+    return say._("Add to my question")
+
+
+def added(say: Speech) -> str:
+    """Confirm, in at most 200 characters, that something went to a question that waits."""
+    return say._("Added to your question to the clinic.")
+
+
+def not_added(say: Speech) -> str:
+    """Say, in at most 200 characters, that the question does not wait any more."""
+    return say._("That question is closed. Please ask again.")
+
+
 def ask_clinic_button(say: Speech) -> str:
     """Label the way to a person."""
     return say._("Ask the clinic")
 
 
-def passed_on(say: Speech, clinic: Clinic, today: date, *, is_open: bool) -> str:
-    """Confirm that staff have the question, and when to expect them."""
+def passed_on(say: Speech, clinic: Clinic, today: date, opens: datetime | None) -> str:
+    """Confirm that staff have the question, and when to expect them: at `opens`, or where that is None now."""
     parts = [say._("I have passed your question to the clinic. The answer will come here.")]
-    if not is_open and (opening := front.next_opening(say, clinic, today)):
-        parts.append(opening)
+    if opens is not None:
+        parts.append(front.next_opening(say, today, opens))
     parts.append(say._("If it cannot wait, call {phone}.").format(phone=clinic.phone))
     return " ".join(parts)
 

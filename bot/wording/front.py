@@ -1,6 +1,6 @@
 """What the bot says of itself: welcome, help, privacy, contact, and what it answers to what it cannot read."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from bot.config import Clinic
 from bot.delivery.markup import escape
@@ -126,12 +126,11 @@ def repeat_mark(say: Speech) -> str:
     return say._("(Sent again, because we cannot be sure that it arrived the first time.)")
 
 
-def next_opening(say: Speech, clinic: Clinic, today: date) -> str | None:
-    """Say when somebody will be there again, if the calendar knows."""
-    day = clinic.next_opening(today)
-    if day is None:
-        return None
-    opens = say.clock(clinic.open_on(day)[0].opens)
+def next_opening(say: Speech, today: date, opens: datetime) -> str:
+    """Say when somebody will be there again; both are the clinic's wall time."""
+    day, at = opens.date(), say.clock(opens.time())
+    if day == today:
+        return say._("We open today at {time}.").format(time=at)
     if day == today + timedelta(days=1):
-        return say._("We open tomorrow at {time}.").format(time=opens)
-    return say._("We open on {day} at {time}.").format(day=say.day(day), time=opens)
+        return say._("We open tomorrow at {time}.").format(time=at)
+    return say._("We open on {day} at {time}.").format(day=say.day(day), time=at)

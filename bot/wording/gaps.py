@@ -77,6 +77,11 @@ def too_long(say: Speech, most: int) -> str:
     return say._("This is too long for an answer. Please keep it under {most} characters.").format(most=most)
 
 
+def text_only(say: Speech) -> str:
+    """Refuse an answer that is no text."""
+    return say._("An answer for everybody has to be text. Please reply to my message with the words.")
+
+
 def signed(say: Speech, author: str, clinic: str) -> str:
     """Mark an answer with who wrote it."""
     return say._("Answered by {author}, {clinic}").format(author=escape(author), clinic=escape(clinic))

@@ -1,12 +1,16 @@
 """What staff read in their group."""
 
-from bot.delivery.markup import escape
+from collections.abc import Iterator
+
+from bot.delivery.markup import escape, length
 from bot.wording.speech import Speech
 
 QUESTION_SHOWN = 1500
-"""Characters of a patient's question on a card."""
-RELAYED_SHOWN = 3900
-"""Characters of a patient's message in an open conversation."""
+"""UTF-16 units of a patient's question on a card; the rest comes below it."""
+SIGN_SHOWN = 600
+"""UTF-16 units of the sentence on the card of a possible emergency that says so."""
+RELAYED_SHOWN = 3800
+"""UTF-16 units of a patient's message in an open conversation; the rest comes below it."""
 
 
 def enquiry(say: Speech, name: str, question: str) -> str:
@@ -15,11 +19,13 @@ def enquiry(say: Speech, name: str, question: str) -> str:
     return _quoting(head, question, say._("Reply to this message, and your answer goes to the patient."))
 
 
-def urgent(say: Speech, name: str, question: str, phone: str | None) -> str:
-    """Alert staff to a message that may be an emergency."""
+def urgent(say: Speech, name: str, question: str, phone: str | None, sign: str | None = None) -> str:
+    """Alert staff to a message that may be an emergency; `sign` is the sentence that says so, of a long one."""
     head = say._("🔴 <b>Possible emergency: {name}</b>").format(name=escape(name))
     if phone is not None:
         head = f"{head}\n☎ {escape(phone)}"
+    if sign is not None:
+        head = f"{head}\n<blockquote>{escape(parted(sign, SIGN_SHOWN)[0])}</blockquote>"
     told = say._("The patient was told to call. Please contact them now; a reply to this message reaches them.")
     return _quoting(head, question, told)
 
@@ -35,14 +41,48 @@ def about_visit(say: Speech, name: str, code: str) -> str:
 
 
 def _quoting(head: str, question: str, rest: str) -> str:
-    shown = question if len(question) <= QUESTION_SHOWN else question[:QUESTION_SHOWN] + "…"
-    return f"{head}\n<blockquote>{escape(shown)}</blockquote>\n{rest}"
+    shown, beyond = parted(question, QUESTION_SHOWN)
+    return f"{head}\n<blockquote>{escape(shown)}{'…' if beyond else ''}</blockquote>\n{rest}"
+
+
+def parted(text: str, most: int) -> tuple[str, str]:
+    """Part a text behind `most` UTF-16 units, which is what Telegram counts."""
+    if length(text) <= most:
+        return text, ""
+    units = text.encode("utf-16-le")
+    shown = units[: 2 * most].decode("utf-16-le", "ignore")
+    return shown, text[len(shown) :]
+
+
+def beyond(text: str, shown: int) -> Iterator[str]:
+    """Return what a text says behind the `shown` units of it, in as many messages as that takes."""
+    _, rest = parted(text, shown)
+    while rest:
+        piece, rest = parted(rest, RELAYED_SHOWN)
+        yield piece
 
 
 def relayed(say: Speech, name: str, text: str) -> str:
     """Show what a patient wrote in an open conversation."""
-    shown = text if len(text) <= RELAYED_SHOWN else text[:RELAYED_SHOWN] + "…"
-    return f"<b>{escape(name)}:</b> {escape(shown)}"
+    shown, beyond = parted(text, RELAYED_SHOWN)
+    return f"<b>{escape(name)}:</b> {escape(shown)}{'…' if beyond else ''}"
+
+
+def flagged(say: Speech, name: str, text: str) -> str:
+    """Show what a patient wrote that may be an emergency, below the card of an earlier one."""
+    return f"🔴 {relayed(say, name, text)}"
+
+
+def going_on(say: Speech, name: str, text: str) -> str:
+    """Show the rest of what a patient wrote."""
+    return f"<b>{escape(name)}:</b> …{escape(text)}"
+
+
+def corrected(say: Speech, name: str, text: str) -> str:
+    """Show how a patient changed a question that staff have."""
+    head = say._("✏️ {name} has changed the message:").format(name=f"<b>{escape(name)}</b>")
+    shown, beyond = parted(text, QUESTION_SHOWN)
+    return f"{head} {escape(shown)}{'…' if beyond else ''}"
 
 
 def answered(say: Speech, name: str) -> str:

@@ -354,7 +354,9 @@ async def test_a_red_flag_in_the_middle_gets_the_safety_text_and_nothing_else(st
     await story.pass_time(timedelta(hours=6))
     await make_rounds(story)
     assert all("You were booking" not in line for line in transcript(story, anna))
-    (asks,) = await story.say(anna, "/book")
+    await story.tap(story.maya, "I am on it", chat=story.group)
+    call, asks = await story.say(anna, "/book")
+    assert call.endswith("Please call us about it before you book: +44 20 7946 0999.")
     assert asks == "You were booking: Face · Dr Maya Hart · Friday, 27 November, 10:00. Go on?"
     await story.tap(anna, "Go on")
     assert asked(story, anna).startswith("What is your name?")

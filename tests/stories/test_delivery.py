@@ -398,7 +398,7 @@ async def test_a_failing_database_changes_nothing_that_anybody_sees(
     story: Story, share: float, committed: bool
 ) -> None:
     assert story.database is not None
-    failing = Failing(story.database, often(share), committed=committed)
+    failing = Failing(story.database, often(share, 2), committed=committed)
     with capture_logs():
         await story.start(story.anna)
         await story.say(story.anna, "hair")

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import func, select
 
-from bot.clinic.enquiries import MOST_AN_HOUR, MOST_CALLS
+from bot.clinic.enquiries import MOST_AN_HOUR
 from bot.clinic.visits import MOST_AN_HOUR as MOST_REQUESTS
 from bot.config import Clinic
 from bot.store.models import Enquiry, Question
@@ -80,11 +80,15 @@ async def test_each_emergency_gets_its_text_and_staff_all_its_words_without_a_ca
     assert [len(one) for one in said] == [1] * 40
     assert all(one[0].startswith(EMERGENCY) for one in said)
     group = story.since(story.group.id, 0)
-    assert [text for text in group if text.startswith("🔴")] == group[:MOST_CALLS]
-    assert group[MOST_CALLS:] == [f"Anna Nowak: {URGENT} {number}" for number in range(MOST_CALLS, 40)]
+    assert group[0].startswith("🔴 Possible emergency: Anna Nowak")
+    assert group[1:] == [f"🔴 Anna Nowak: {URGENT} {number}" for number in range(1, 40)]
     await story.tap(story.maya, "I am on it", chat=story.group)
     await story.say(story.anna, f"{URGENT} again")
-    assert story.since(story.group.id, 0)[-1].startswith("🔴")  # staff have come, so this is news
+    assert story.since(story.group.id, 0)[1:][-1] == f"🔴 Anna Nowak: {URGENT} again"
+    await story.pass_time(timedelta(hours=1))
+    assert rung(story, 0) == []
+    await story.say(story.anna, f"{URGENT} later")  # who was on it may have gone, so this calls anew
+    assert story.shown(story.group.id)["text"].startswith("🔴 Possible emergency: Anna Nowak")
 
 
 def rung(story: Story, seen: int) -> list[str]:
@@ -93,10 +97,10 @@ def rung(story: Story, seen: int) -> list[str]:
 
 
 async def unheard(story: Story) -> None:
-    """Let Anna write of emergencies until staff are called no more, though nobody has come."""
-    for number in range(MOST_CALLS):
+    """Let Anna write of emergencies until staff are called once an hour, though nobody has come."""
+    for number in range(5):
         await story.say(story.anna, f"{URGENT} {number}")
-    for _ in range(25):
+    for _ in range(60):
         await story.pass_time(3 * MINUTE)
     seen = story._last(story.group.id)
     await story.pass_time(10 * MINUTE)
@@ -109,7 +113,7 @@ async def test_a_new_emergency_calls_staff_though_they_came_to_none_before(story
     (answer,) = await story.say(story.anna, f"now I cannot see, {URGENT}")
     assert answer.startswith(EMERGENCY)
     await story.pass_time(timedelta(seconds=5))
-    assert f"Anna Nowak: now I cannot see, {URGENT}" in story.since(story.group.id, seen)
+    assert f"🔴 Anna Nowak: now I cannot see, {URGENT}" in story.since(story.group.id, seen)
     assert len(rung(story, seen)) == 1
     for _ in range(3):
         await story.pass_time(3 * MINUTE)
@@ -124,14 +128,14 @@ async def test_who_writes_on_and_on_has_staff_called_once_a_minute(story: Story)
         await story.say(story.anna, f"{URGENT} more {number}")
         await story.pass_time(timedelta(seconds=30))
     assert len(rung(story, seen)) == 10
-    assert f"Anna Nowak: {URGENT} more 19" in story.since(story.group.id, seen)
+    assert f"🔴 Anna Nowak: {URGENT} more 19" in story.since(story.group.id, seen)
 
 
 async def test_more_words_than_staff_can_read_are_a_call_to_telephone(story: Story) -> None:
-    for number in range(MOST_CALLS + 80):
+    for number in range(81):
         await story.say(story.anna, f"{URGENT} {number}")
-    said = story.since(story.group.id, 0)[MOST_CALLS:]
-    assert said[:-1] == [f"Anna Nowak: {URGENT} {number}" for number in range(MOST_CALLS, MOST_CALLS + 60)]
+    said = story.since(story.group.id, 0)[1:]
+    assert said[:-1] == [f"🔴 Anna Nowak: {URGENT} {number}" for number in range(1, 61)]
     assert said[-1].startswith("🔴 Anna Nowak writes more than can be passed on here")
     seen = story._last(story.group.id)
     await story.pass_time(MINUTE)
@@ -140,7 +144,7 @@ async def test_more_words_than_staff_can_read_are_a_call_to_telephone(story: Sto
     assert story.shown(story.group.id)["text"].startswith("🔴 Possible emergency: Tom")
     await story.pass_time(5 * MINUTE)
     await story.say(story.anna, f"{URGENT} still")
-    assert f"Anna Nowak: {URGENT} still" in story.since(story.group.id, seen)
+    assert f"🔴 Anna Nowak: {URGENT} still" in story.since(story.group.id, seen)
 
 
 async def test_a_tapped_sign_is_heard_after_many_emergencies(story: Story) -> None:
@@ -153,7 +157,7 @@ async def test_a_tapped_sign_is_heard_after_many_emergencies(story: Story) -> No
     (text,) = await tapped(story, "Skin white, grey, blue or marbled")
     assert text.startswith(EMERGENCY)
     await story.pass_time(timedelta(seconds=5))
-    assert "Anna Nowak: Skin white, grey, blue or marbled" in story.since(story.group.id, seen)
+    assert "🔴 Anna Nowak: Skin white, grey, blue or marbled" in story.since(story.group.id, seen)
     assert len(rung(story, seen)) == 1
 
 

@@ -497,8 +497,8 @@ async def test_who_said_it_in_words_or_tapped_by_mistake_is_not_asked_again(stor
     await until(story, card.ends_at + DAY)
     await tapped(story, "Something looks wrong")
     await story.say(story.anna, URGENT)
-    seen = story._last(story.anna.id)
     await story.tap(story.maya, "I am on it", chat=story.group)
+    seen = story._last(story.anna.id)
     await story.pass_time(20 * MINUTE)
     assert story.since(story.anna.id, seen) == []
 
@@ -523,6 +523,7 @@ async def test_two_problems_are_both_closed_before_it_goes_on(story: Story) -> N
     for _ in range(2):
         await story.say(story.anna, URGENT)
         await story.tap(story.maya, "I am on it", chat=story.group)
+        await story.pass_time(HOUR)  # so that the second has a card of its own
     await story.tap(story.maya, "Settled, close it", chat=story.group)
     assert (await rows(story))["check-3-days"] == ("frozen", None)
     await story.tap(story.maya, "Settled, close it", chat=story.group)

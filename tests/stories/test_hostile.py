@@ -51,7 +51,7 @@ def others(rows: dict[str, set[str]], user: User) -> dict[str, set[str]]:
 CHAPTERS: dict[course.Chapter, str] = {
     course.alone: "bkw menu cat topic ask book fb settings set prv prvask prvcopy prvend prvkeep prvno prvyes x",
     course.form: "bk bknew bvc bvi bvl bvo visits",
-    course.talk: "ack close end",
+    course.talk: "ack add close end",
     course.reception: "bkn bky ca mv pcall pva pvc pvr ub vat vday vmo vno vok vot votr vsure vtyped vwho vwhy",
     course.lists: "ag audit cpage ctick ehow ubl vopen vinfo vback",
     course.earlier: "wt wp bvu bvw bvy vmsg",
