@@ -17,6 +17,9 @@ The red flags' trained half (``faq.alarm``) is cross-validated as well, over the
                hard on purpose, is taken for urgent; an emergency of the rules counts as twenty times likelier
     emergency  at most 2% of the examples' emergencies are called same-day by both halves
 
+Who tells of their own health (``faq.personal``) is cross-validated too: the line is where at most 0.5% of what tells of
+nothing is taken for personal.
+
 ``--write`` keeps them in ``thresholds.json`` and the packaged content's vectors and classifiers beside the model.
 ``--questions FILE`` asks the finished matcher the questions of a file (JSON lines with text, route, topic and also)
 instead, red flags first. ``--red-flags FILE...`` takes files of messages (JSON lines with text, level and kind;
@@ -35,10 +38,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faq import alarm, content, redflags
+from faq import alarm, content, personal, redflags
 from faq.alarm import Alarm, Example, Line, decide
 from faq.encoder import FOLDER, MiniLM, Recalled
+from faq.guards import is_medical
 from faq.matcher import FITTED, THRESHOLDS, VECTORS, Curve, Encoder, Label, Matcher, Phrase, Thresholds, Verdict
+from faq.personal import Personal
 from faq.reader import Reader
 from faq.redflags import Evidence, Level
 from faq.tfidf import Floats, LogisticRegression
@@ -48,6 +53,7 @@ BINS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.01)
 RUNS = 4
 ALIKE = 0.9
 ALARMED, UNDERRATED, SURER = 0.04, 0.02, 3.0
+INTRUSIVE = 0.005
 PLAIN_LINE = Line(0.5, 0.0, 0.0, 0.5)
 PLAIN = Curve(shift=0.0, slope=1.0, sure=0.5, urgent=0.5, lost=0.0)
 
@@ -138,7 +144,11 @@ def print_summary(questions: Sequence[Question], verdicts: Sequence[Verdict], cu
         *((f"{value:.2f}", value) for value in (0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)),
     ):
         taken = score >= value
-        say(f"  at {name:>5} ({value:.4f}): certain {taken.mean():6.1%}, wrong of these {_share(~right[taken]):5.1%}")
+        told = taken & np.array([verdict.label[0] == "answer" for verdict in verdicts])
+        say(
+            f"  at {name:>5} ({value:.4f}): certain {taken.mean():6.1%}, wrong of these {_share(~right[taken]):5.1%}; "
+            f"answered {told.mean():6.1%}, wrong of these {_share(~right[told]):5.1%}"
+        )
     say("reliability (probability: how many, right, topic among three)")
     for low, high in pairwise(BINS):
         inside = (score >= low) & (score < high)
@@ -282,6 +292,29 @@ def cross_validate_alarm(heard: Heard, run: NDArray[np.int64]) -> tuple[Line, Li
     return lines[0], lines[1]
 
 
+def fit_personal(phrases: Sequence[Phrase], matcher: Matcher) -> Personal:
+    """Learn who tells of their own health; the line follows from the chances of each text by a machine that had not
+    seen its author's."""
+    kept, examples = personal.of_phrasings((p.text, p.route, p.topic) for p in phrases), personal.examples()
+    told = [*kept, *examples]
+    vectors = matcher.vectors([text for text, _ in told])
+    run = np.concatenate([np.arange(len(part)) * RUNS // len(part) for part in (kept, examples)])
+    yes, chance = np.array([is_it for _, is_it in told]), np.zeros(len(told))
+    for held in range(RUNS):
+        seen = np.flatnonzero(run != held)
+        fitted = Personal.fit([told[i] for i in seen], vectors[seen], 0.5)
+        chance[run == held] = fitted.machine.chances(vectors[run == held])
+    calm = np.sort(chance[~yes])[::-1]
+    line = round(float(calm[int(INTRUSIVE * len(calm))]) + 1e-4, 4)
+    ruled = np.array([is_medical(matcher.read(text)) for text, _ in told])
+    say(f"== personal: from {line}")
+    for what, part in (("phrasings", slice(0, len(kept))), ("examples", slice(len(kept), None))):
+        for name, found in (("rules", ruled), ("both", ruled | (chance >= line))):
+            hit, false = _share(found[part][yes[part]]), _share(found[part][~yes[part]])
+            say(f"  {what}, {name:5} found {hit:6.1%} of {yes[part].sum()}, wrongly {false:5.1%} of {(~yes[part]).sum()}")
+    return Personal.fit(told, vectors, line)
+
+
 def choose_line(heard: Heard, probabilities: Floats) -> Line:
     """The line that the probabilities call for.
 
@@ -403,9 +436,11 @@ def main() -> int:
     matcher = Matcher(phrases, recalled, Thresholds("", PLAIN, PLAIN))
     heard = Heard.of(phrases, matcher)
     lines = cross_validate_alarm(heard, runs(phrases, matcher))
+    of_health = fit_personal(phrases, matcher)
     if arguments.write:
         thresholds = Thresholds(matcher.fingerprint, curves["encoder"], curves["ngrams"])
         heard.fit(np.arange(len(heard.evidence)), *lines).save()
+        of_health.save()
         THRESHOLDS.write_text(json.dumps(asdict(thresholds), indent=2) + "\n", encoding="utf-8")
         recalled.save()
         Matcher(phrases, recalled, thresholds).save(FOLDER / FITTED)

@@ -8,8 +8,8 @@ import numpy as np
 
 from faq import redflags
 from faq.alarm import Alarm
-from faq.guards import is_medical
 from faq.matcher import Matcher
+from faq.personal import Personal
 from faq.redflags import Level
 from faq.text import words
 from faq.tfidf import Floats
@@ -67,10 +67,13 @@ class Reader:
         *,
         default: str,
         alarm: Alarm | Literal["packaged"] | None = "packaged",
+        personal: Personal | Literal["packaged"] | None = "packaged",
     ) -> None:
-        """Without an ``alarm``, the red-flag rules and the matcher's urgent class do alone."""
+        """Without an ``alarm``, the red-flag rules and the matcher's urgent class do alone; without ``personal``, the
+        rules of who tells of their own health."""
         self._default = default
         self._alarm = Alarm.load() if alarm == "packaged" else alarm
+        self._personal = Personal.load() if personal == "packaged" else personal
         self._matchers = matchers
         self._unanswerable = frozenset(unanswerable)
         self._vectors: dict[tuple[str, str], Floats] = {}
@@ -83,15 +86,25 @@ class Reader:
         flagged = self.red_flag(text, language)
         if flagged is not None:
             return Understood("urgent", None, (), flagged[1], language, level=flagged[0])
-        match = self._matcher(language).match(text, previous_topic=previous_topic, calm=True)
+        matcher = self._matcher(language)
+        match = matcher.match(text, previous_topic=previous_topic, calm=True)
         understood = Understood(match.route, match.topic, match.suggestions, match.score, language, match.also)
         if understood.route == "answer" and understood.topic in self._unanswerable:
             understood = replace(understood, route="staff", also=())
-        if is_medical(text) or understood.topic == "contraindications":
+        if matcher.is_personal(text) or understood.topic == "contraindications":
             return replace(understood, personal=True, also=())
+        if self._tells_of_health(text, matcher):
+            return Understood("staff", "contraindications", (), match.score, language, personal=True)
         if understood.route in LEFT_OPEN and (found := self._own(text, language, own)):
             return replace(understood, route="answer", topic=None, score=found[1], own=found[0])
         return replace(understood, also=tuple(topic for topic in match.also if topic not in self._unanswerable))
+
+    def _tells_of_health(self, text: str, matcher: Matcher) -> bool:
+        """Whether the machine hears what the rules do not; a phrasing of the content is taken at its word."""
+        if self._personal is None or matcher.phrasing(text) is not None:
+            return False
+        vector = matcher.vector(text)
+        return vector is not None and self._personal.is_told(vector)
 
     def likeness(self, texts: Sequence[str], others: Sequence[str], language: str) -> Floats:
         """Return how alike the texts (rows) are to the others (columns), from -1 to 1."""
