@@ -304,14 +304,15 @@ def fit_personal(phrases: Sequence[Phrase], matcher: Matcher) -> Personal:
         seen = np.flatnonzero(run != held)
         fitted = Personal.fit([told[i] for i in seen], vectors[seen], 0.5)
         chance[run == held] = fitted.machine.chances(vectors[run == held])
-    calm = np.sort(chance[~yes])[::-1]
-    line = round(float(calm[int(INTRUSIVE * len(calm))]) + 1e-4, 4)
+    false = np.sort(chance[~yes])[::-1]
+    line = round(float(false[int(INTRUSIVE * len(false))]) + 1e-4, 4)
     ruled = np.array([is_medical(matcher.read(text)) for text, _ in told])
     say(f"== personal: from {line}")
     for what, part in (("phrasings", slice(0, len(kept))), ("examples", slice(len(kept), None))):
         for name, found in (("rules", ruled), ("both", ruled | (chance >= line))):
-            hit, false = _share(found[part][yes[part]]), _share(found[part][~yes[part]])
-            say(f"  {what}, {name:5} found {hit:6.1%} of {yes[part].sum()}, wrongly {false:5.1%} of {(~yes[part]).sum()}")
+            health, calm = yes[part].sum(), (~yes[part]).sum()
+            hit, wrong = _share(found[part][yes[part]]), _share(found[part][~yes[part]])
+            say(f"  {what}, {name:5} found {hit:6.1%} of {health}, wrongly {wrong:5.1%} of {calm}")
     return Personal.fit(told, vectors, line)
 
 

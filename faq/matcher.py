@@ -4,9 +4,9 @@ Recipe: three opinions are fused, ``softmax(.25 log p_ngrams + .55 log p_encoder
 a logistic regression over the content's phrasings on n-grams, the second a kernel ridge regression on sentence vectors
 of all-MiniLM-L6-v2; the third is the share of each class among the nearest phrasings. The winner's share times its
 likeness to the nearest phrasing of its class is the raw score; a curve fitted by cross-validation turns it into the
-probability of being right. Where classes have fewer than 40 phrasings, neighbours say nothing new: then it is ``softmax(.25 log p_ngrams + .75 log
-p_encoder)`` times the fourth power of the likeness. Below the threshold the answer is "did you mean" or a person, never
-a guess.
+probability of being right. Where classes have fewer than 40 phrasings, neighbours say nothing new: then it is
+``softmax(.25 log p_ngrams + .75 log p_encoder)`` times the fourth power of the likeness. Below the threshold the answer
+is "did you mean" or a person, never a guess.
 
 Spelling is repaired before, and what a text says that it does not ask is left out; personal medical questions go to
 staff whatever the scores. Without the encoder's file the n-grams work alone, with a curve of their own.
@@ -21,7 +21,7 @@ from functools import cache as once
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from zipfile import BadZipFile
 
 import numpy as np
@@ -389,7 +389,7 @@ class Matcher:
     def save(self, file: Path) -> None:
         """Keep what was fitted; raises OSError."""
         fitted = self._fitted
-        arrays = {"ngrams_weights": fitted.on_ngrams.weights, "ngrams_bias": fitted.on_ngrams.bias}
+        arrays: dict[str, Any] = {"ngrams_weights": fitted.on_ngrams.weights, "ngrams_bias": fitted.on_ngrams.bias}
         if fitted.on_vectors:
             arrays["vectors_weights"] = fitted.on_vectors.weights
         if fitted.sentences is not None:
