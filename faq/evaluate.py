@@ -46,6 +46,7 @@ from faq.matcher import FITTED, THRESHOLDS, VECTORS, Curve, Encoder, Label, Matc
 from faq.personal import Personal
 from faq.reader import Reader
 from faq.redflags import Evidence, Level
+from faq.text import normalise, words
 from faq.tfidf import Floats, LogisticRegression
 
 WRONG, URGENT, LOST = 0.02, 0.6, 0.05
@@ -53,6 +54,7 @@ BINS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.01)
 RUNS = 4
 ALIKE = 0.9
 ALARMED, UNDERRATED, SURER = 0.04, 0.02, 3.0
+SHARES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.12)
 INTRUSIVE = 0.005
 PLAIN_LINE = Line(0.5, 0.0, 0.0, 0.5)
 PLAIN = Curve(shift=0.0, slope=1.0, sure=0.5, urgent=0.5, lost=0.0)
@@ -200,7 +202,8 @@ class Asked:
 def ask(questions: Sequence[Question], matcher: Matcher, *, show: bool) -> None:
     """Print how the finished matcher does on questions, with the red-flag rules before it."""
     reader = Reader({alarm.LANGUAGE: matcher}, (), default=alarm.LANGUAGE)
-    asked = [Asked.of(question, matcher, reader) for question in questions]
+    asked = [Asked.of(question, matcher, reader) for question in questions if not matcher.phrasing(question.text)]
+    say(f"left out, since the content has the very words: {len(questions) - len(asked)}")
     calm = [one for one in asked if one.question.label[0] != "urgent"]
     for name, chosen in (("all", asked), ("without urgent", calm)):
         certain = [one for one in chosen if one.taken[0] != "suggest"]
@@ -277,19 +280,27 @@ def cross_validate_alarm(heard: Heard, run: NDArray[np.int64]) -> tuple[Line, Li
         found[1, judged] = fitted.probabilities(evidence, None)
     lines = [choose_line(heard, probabilities) for probabilities in found]
     lines[1] = replace(lines[1], overruled=0.0, dismissed=0.0)  # who sees so little does not overrule the rules
+    count, asked = len(heard.texts), heard.levels()
+    say("== red flags, examples, both, by the share of false alarms that is granted")
+    for share in SHARES:
+        levels = _levels(heard, found[0], choose_line(heard, found[0], share))
+        print_flags(f"{share:.0%}", asked[count:], levels[count:])
     for name, line, probabilities in zip(("with vectors", "without"), lines, found, strict=True):
-        levels = [
-            decide(evidence, float(urgent), float(emergency), line)
-            for evidence, (urgent, emergency) in zip(heard.evidence, probabilities, strict=True)
-        ]
+        levels = _levels(heard, probabilities, line)
         say(f"== red flags {name}: {line}")
-        count, asked = len(heard.texts), heard.levels()
         for what, part in (("phrasings", slice(0, count)), ("examples", slice(count, None))):
             print_flags(
                 f"{what}, rules alone", asked[part], [e.flag.level if e.flag else None for e in heard.evidence[part]]
             )
             print_flags(f"{what}, both", asked[part], levels[part])
     return lines[0], lines[1]
+
+
+def _levels(heard: Heard, probabilities: Floats, line: Line) -> list[Level | None]:
+    return [
+        decide(evidence, float(urgent), float(emergency), line)
+        for evidence, (urgent, emergency) in zip(heard.evidence, probabilities, strict=True)
+    ]
 
 
 def fit_personal(phrases: Sequence[Phrase], matcher: Matcher) -> Personal:
@@ -316,8 +327,8 @@ def fit_personal(phrases: Sequence[Phrase], matcher: Matcher) -> Personal:
     return Personal.fit(told, vectors, line)
 
 
-def choose_line(heard: Heard, probabilities: Floats) -> Line:
-    """The line that the probabilities call for.
+def choose_line(heard: Heard, probabilities: Floats, alarmed: float = ALARMED) -> Line:
+    """The line that the probabilities call for, where this share of what is not urgent may be taken for it.
 
     A regression says what a probability is worth beside what the rules make of a text: it is fitted on the examples,
     since the rules were written with the phrasings in view.
@@ -334,7 +345,7 @@ def choose_line(heard: Heard, probabilities: Floats) -> Line:
     worth = x @ weights + shift
     worth[ruled[:, 1] > 0] += SURER  # an emergency of the rules is not lightly dismissed
     calm = np.sort(worth[~urgent])[::-1]
-    cut = float(calm[int(ALARMED * len(calm))]) + 1e-6
+    cut = float(calm[int(alarmed * len(calm))]) + 1e-6
     of_rules = (0.0, float(weights[1]), float(weights[2]) + SURER)
     lines = [1 / (1 + float(np.exp(-(cut - shift - weight) / float(weights[0])))) for weight in of_rules]
     emergencies = np.array([level == Level.EMERGENCY for level in heard.levels()])
@@ -355,22 +366,28 @@ def print_flags(name: str, asked: Sequence[Level | bool | None], given: Sequence
     )
 
 
-def print_red_flags(files: Sequence[Path], matcher: Matcher, *, show: bool) -> None:
-    """Print how rules, what was learnt, and both do on files of messages, with a table by kind."""
+def print_red_flags(files: Sequence[Path], matcher: Matcher, phrasings: Iterable[str], *, show: bool) -> None:
+    """Print how rules, what was learnt, and both do on files of messages, with a table by kind.
+
+    What stands word for word among the examples or the content's `phrasings` is left out.
+    """
     reader = Reader({alarm.LANGUAGE: matcher}, (), default=alarm.LANGUAGE)
     learnt = Alarm.load()
+    known = {_key(text) for text in (*phrasings, *(one.text for one in alarm.examples()))}
     for file in files:
-        lines = file.read_text(encoding="utf-8")
-        kinds = [json.loads(line).get("kind") or "" for line in lines.splitlines() if line.strip()]
-        messages = alarm.read_examples(lines)
+        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        unseen = [line for line in lines if _key(json.loads(line)["text"]) not in known]
+        say(f"left out, since the content has the very words: {len(lines) - len(unseen)}")
+        kinds = [json.loads(line).get("kind") or "" for line in unseen]
+        messages = alarm.read_examples("\n".join(unseen))
         rules, both, trained = [], [], []
         for one in messages:
             evidence = redflags.weigh(one.text)
             rules.append(evidence.flag.level if evidence.flag else None)
             flagged = reader.red_flag(one.text, alarm.LANGUAGE)
             both.append(flagged[0] if flagged else None)
-            unseen = Evidence(None, (), evidence.ideas, evidence.places)
-            trained.append(learnt.level(unseen, matcher.vector(one.text))[0] if learnt else None)
+            without = Evidence(None, (), evidence.ideas, evidence.places)
+            trained.append(learnt.level(without, matcher.vector(one.text))[0] if learnt else None)
         asked = [one.level for one in messages]
         say(f"{file.name}: {len(messages)} messages")
         for name, given in (("rules", rules), ("learnt, without rules", trained), ("both", both)):
@@ -383,6 +400,10 @@ def print_red_flags(files: Sequence[Path], matcher: Matcher, *, show: bool) -> N
         for one, kind, rule, level in zip(messages, kinds, rules, both, strict=True) if show else ():
             if one.level != level:
                 say("\t".join(map(str, (one.level, level, rule, kind, one.text))))
+
+
+def _key(text: str) -> str:
+    return " ".join(words(normalise(text)))
 
 
 def read_questions(file: Path) -> list[Question]:
@@ -415,7 +436,7 @@ def main() -> int:
         return 0
     if arguments.red_flags:
         matcher = Matcher.fit(phrases, encoder=None if arguments.ngrams else "packaged")
-        print_red_flags(arguments.red_flags, matcher, show=arguments.show)
+        print_red_flags(arguments.red_flags, matcher, [phrase.text for phrase in phrases], show=arguments.show)
         return 0
     questions = [Question(phrase.text, (phrase.route, phrase.topic)) for phrase in phrases]
     recalled = Recalled(MiniLM.load(), FOLDER / VECTORS)
