@@ -6,7 +6,8 @@ phrase is always judged by a matcher that has seen nothing like it, and knows, a
 is asked is not urgent. From these verdicts come the curve (raw score to
 probability), the reliability table, and the thresholds:
 
-    sure     the lowest probability at which at most 2% of everything taken for certain is wrong
+    sure     the lowest probability at which at most 2% of all answers are wrong
+    aside    the same of what asks for no answer, but for 4%: a needless "ask the clinic" is no wrong answer
     urgent   where a text is taken for urgent if nothing but the matcher can tell: a language without a trained alarm
     lost     where suggestions are rather a nuisance than a help; chosen by eye in the reliability table
 
@@ -49,7 +50,7 @@ from faq.redflags import Evidence, Level
 from faq.text import normalise, words
 from faq.tfidf import Floats, LogisticRegression
 
-WRONG, URGENT, LOST = 0.02, 0.6, 0.05
+WRONG, WRONG_ASIDE, URGENT, LOST = 0.02, 0.04, 0.6, 0.05
 BINS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.01)
 RUNS = 4
 ALIKE = 0.9
@@ -57,7 +58,7 @@ ALARMED, UNDERRATED, SURER = 0.04, 0.02, 3.0
 SHARES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.12)
 INTRUSIVE = 0.005
 PLAIN_LINE = Line(0.5, 0.0, 0.0, 0.5)
-PLAIN = Curve(shift=0.0, slope=1.0, sure=0.5, urgent=0.5, lost=0.0)
+PLAIN = Curve(shift=0.0, slope=1.0, sure=0.5, aside=0.5, urgent=0.5, lost=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +121,21 @@ def fit_curve(questions: Sequence[Question], verdicts: Sequence[Verdict], urgent
     odds = np.log(raw / (1 - raw)).astype(np.float32)[:, None]
     line = LogisticRegression.fit(odds[free], right[free].astype(np.int64), c=1e3, steps=200, tolerance=1e-7)
     slope, shift = float(line.weights[0, 1] - line.weights[0, 0]), float(line.bias[1] - line.bias[0])
-    curve = Curve(round(shift, 4), round(slope, 4), 1.0, urgent, LOST)
+    curve = Curve(round(shift, 4), round(slope, 4), sure=1.0, aside=1.0, urgent=urgent, lost=LOST)
     score = np.array([curve.probability(value) for value in raw])
-    return replace(curve, sure=_lowest(score[free], ~right[free], WRONG))
+    told = np.array([verdict.label[0] == "answer" for verdict in verdicts])
+    both_staff = np.array(
+        [
+            question.label[0] == verdict.label[0] == "staff"
+            for question, verdict in zip(questions, verdicts, strict=True)
+        ]
+    )
+    aside = free & ~told
+    return replace(
+        curve,
+        sure=_lowest(score[free & told], ~right[free & told], WRONG),
+        aside=_lowest(score[aside], ~(right | both_staff)[aside], WRONG_ASIDE),
+    )
 
 
 def _lowest(score: NDArray[np.float64], bad: NDArray[np.bool_], most: float) -> float:
@@ -143,6 +156,7 @@ def print_summary(questions: Sequence[Question], verdicts: Sequence[Verdict], cu
     say(f"questions {len(questions)}; right class {right.mean():.1%}; right topic among three {_among(topical):.1%}")
     for name, value in (
         ("sure", curve.sure),
+        ("aside", curve.aside),
         *((f"{value:.2f}", value) for value in (0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)),
     ):
         taken = score >= value

@@ -95,6 +95,8 @@ class Curve:
     slope: float
     sure: float
     """At and above: the answer is given."""
+    aside: float
+    """At and above: what asks for no answer of the content (a person, a booking, nothing) is taken as that."""
     urgent: float
     """At and above: an urgent message is taken as one."""
     lost: float
@@ -345,7 +347,9 @@ class Matcher:
             return Verdict(("staff", None), raw, max(score, enough), enough, topics, ruled=True)
         if label[0] == "urgent":
             enough = self._curve.urgent
-        elif label[0] == "answer" and is_elsewhere(read):
+        elif label[0] != "answer":
+            enough = self._curve.aside
+        elif is_elsewhere(read):
             enough = 1.1
         return Verdict(label, raw, score, enough, topics, ruled=False)
 

@@ -15,7 +15,7 @@ from faq.matcher import FITTED, Curve, Match, Matcher, Phrase, Thresholds, Verdi
 from faq.text import Speller, normalise, parts, without_denied
 from faq.tfidf import LogisticRegression, Ngrams
 
-SURE = Thresholds("", *([Curve(shift=0.0, slope=1.0, sure=0.5, urgent=0.5, lost=0.0)] * 2))
+SURE = Thresholds("", *([Curve(shift=0.0, slope=1.0, sure=0.5, aside=0.5, urgent=0.5, lost=0.0)] * 2))
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from faq.reader import Reader
 from faq.redflags import Evidence, Level, RedFlag, check
 from tests.test_redflags import EMERGENCIES, HARMLESS, SAME_DAY, lines, load, table
 
-NEVER = Thresholds("", *([Curve(shift=0.0, slope=1.0, sure=1.0, urgent=1.0, lost=0.0)] * 2))
+NEVER = Thresholds("", *([Curve(shift=0.0, slope=1.0, sure=1.0, aside=1.0, urgent=1.0, lost=0.0)] * 2))
 LINE = Line(urgent=0.7, overruled=0.08, dismissed=0.02, emergency=0.2)
 
 
