@@ -9,11 +9,11 @@ import unicodedata
 from collections import Counter
 from functools import cache
 
-from faq.alarm import LANGUAGE
 from faq.content import packaged
 from faq.encoder import EncoderUnavailable, vocabulary
 from faq.text import normalise, words
 
+LANGUAGE = "en"
 _OFTEN = 2
 """Times that a word stands in what patients wrote, from which it is one of theirs."""
 _SHARE, _SHARE_OF_ENGLISH = 0.5, 0.65
