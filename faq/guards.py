@@ -86,7 +86,8 @@ _MINOR = re.compile(
     rf"|\b(?:i'?m|i am|she'?s|he'?s|i go|still) (?:in|to) (?:year|yr|grade) ?{_SCHOOL}\b(?! of)"
     rf"|\b(?:year|yr|grade) ?{_SCHOOL} (?:student|pupil|girl|boy|here)\b|\b{_SCHOOL}th grader?\b"
     r"|\bgcses?\b(?! (?:teacher|tutor|examiner))|\b(?:in|at) (?:sixth form|6th form|secondary school)\b"
-    r"|\b(?:sixth|6th) former\b|\b(?:in|at|still in|still at) (?:high|middle) ?school\b(?! i)|\bstill (?:in|at) school\b"
+    r"|\b(?:sixth|6th) former\b|\bstill (?:in|at) school\b"
+    r"|\b(?:in|at) (?:high|middle) ?school\b(?! i)"
     r"|\b(?:high ?school|a[ -]level) (?:student|girl|boy|senior|junior)\b|\bschool ?(?:girl|boy)\b"
     # somebody else must allow it
     r"|\bparent(?:al|s|'s|s')? (?:consent|permission)\b|\b(?:mum|mom|mam|dad|parents?) (?:can |could |will )?signs? "

@@ -17,7 +17,8 @@ FLOORS: tuple[frozenset[str], ...] = (
                "bot.store.with_passphrase"}),
     frozenset({"bot.programme", "bot.pictures"}),
     frozenset({"bot.config", "bot.store.migrations", "bot.store.migrations.env", "bot.store.migrations.versions",
-               "faq.text", "faq.abroad", "faq.content", "faq.dates", "faq.stopping", "bot.delivery.limiter", "bot.delivery.lanes",
+               "faq.text", "faq.abroad", "faq.content", "faq.dates", "faq.stopping",
+               "bot.delivery.limiter", "bot.delivery.lanes",
                "bot.delivery.patience", "bot.delivery.wire"}),
     # the stores, the words, and the rules that come before everything
     frozenset({"bot.store.leases", "bot.store.notices", "bot.store.trouble", "bot.store.backlog"}),

@@ -332,7 +332,7 @@ class TestText:
         "text",
         [
             "dysport?", "is it bocouture", "azzalure", "wrinkle relaxing jabs", "wrinkle-relaxing injections", "tox",
-            "anti-wrinkle injections", "anti wrinkle jabs", "wrinkle relaxers", "baby botox", "babytox", "botulinum toxin",
+            "anti-wrinkle injections", "anti wrinkle jabs", "wrinkle relaxers", "baby botox", "babytox",
         ],
     )  # fmt: skip
     def test_botox_has_many_names(self, text: str) -> None:
@@ -371,7 +371,8 @@ class TestGuards:
     @pytest.mark.parametrize(
         "text",
         [
-            "14f here whats the price", "F15 here", "born 2011", "i was born in 2012", "im in year 11", "I'm in grade 9",
+            "14f here whats the price", "F15 here", "born 2011", "i was born in 2012", "im in year 11",
+            "I'm in grade 9",
             "i turn 18 in june", "im 18 in march", "not yet 18", "i'm 17 and a half", "GCSE student here lol, price?",
             "A level student", "still at school", "do you do under 18s", "my 14 y/o wants it", "16yo", "I'M 16",
             "fifteen year old daughter", "my mum can sign for me", "with parental consent?",
