@@ -8,6 +8,8 @@ import numpy as np
 
 from faq import redflags
 from faq.alarm import Alarm
+from faq.foreign import is_foreign
+from faq.guards import is_minor
 from faq.matcher import Matcher
 from faq.personal import Personal
 from faq.redflags import Level
@@ -43,6 +45,10 @@ class Understood:
     """Staff's own answer, where that is the answer."""
     personal: bool = False
     """About the person's own health: for a practitioner, and never for a text."""
+    minor: bool = False
+    """Such a one, about somebody under age, or about the age one must have."""
+    foreign: bool = False
+    """In another language than the content: nothing is guessed at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +92,15 @@ class Reader:
         flagged = self.red_flag(text, language)
         if flagged is not None:
             return Understood("urgent", None, (), flagged[1], language, level=flagged[0])
+        if self._is_foreign(text, language):
+            return Understood("staff", None, (), 0.0, language, foreign=True)
         matcher = self._matcher(language)
         match = matcher.match(text, previous_topic=previous_topic, calm=True)
         understood = Understood(match.route, match.topic, match.suggestions, match.score, language, match.also)
         if understood.route == "answer" and understood.topic in self._unanswerable:
             understood = replace(understood, route="staff", also=())
         if matcher.is_personal(text) or understood.topic == "contraindications":
-            return replace(understood, personal=True, also=())
+            return replace(understood, personal=True, minor=is_minor(text), also=())
         if self._tells_of_health(text, matcher):
             return Understood("staff", "contraindications", (), match.score, language, personal=True)
         if understood.route in LEFT_OPEN and (found := self._own(text, language, own)):
@@ -111,6 +119,11 @@ class Reader:
         matcher = self._matcher(language)
         likeness: Floats = matcher.vectors(texts) @ matcher.vectors(others).T
         return likeness
+
+    def _is_foreign(self, text: str, language: str) -> bool:
+        """Whether English is expected, and this is none."""
+        expected = language if language in self._matchers else self._default
+        return expected == "en" and is_foreign(text) and self._matcher(language).phrasing(text) is None
 
     def _matcher(self, language: str) -> Matcher:
         return self._matchers.get(language) or self._matchers[self._default]
@@ -142,11 +155,13 @@ class Reader:
         """
         matcher, evidence = self._matcher(language), redflags.weigh(text)
         known = matcher.phrasing(text)
+        if (stated := redflags.stated_abroad(text)) and stated.level == Level.EMERGENCY:
+            return stated.level, RED_FLAG_SCORE
         if evidence.flag is None:
             if (flag := redflags.check(text, language=language)) is not None:
                 return flag.level, RED_FLAG_SCORE  # by the rules of another language, which nothing overrules
-            if known and known[0] != "urgent":
-                return None
+            if (known and known[0] != "urgent") or self._is_foreign(text, language):
+                return None  # what was learnt is English
         if self._alarm is None:
             if evidence.flag is not None:
                 return evidence.flag.level, RED_FLAG_SCORE

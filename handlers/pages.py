@@ -107,6 +107,10 @@ class Pages:
                 return self._own(say, understood.own, question_id, ask)
             case "answer" if understood.topic is not None:
                 return self._answers(say, (understood.topic, *understood.also), question_id, ask)
+            case "staff" if understood.foreign:
+                return Page(answers.not_our_language(say, self.clinic), way_out)
+            case "staff" if understood.minor:
+                return Page(answers.for_adults(say), way_out)
             case "staff" if understood.personal:
                 return Page(answers.for_a_person(say), way_out)
             case "staff":
