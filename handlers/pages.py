@@ -94,7 +94,7 @@ class Pages:
         book = self._book(say) if topic.front.listed else ()
         return Page(self._answer(say, topic), (*self._related(library, topic), *book, (*up, _menu_button(say))))
 
-    def reply(self, say: Speech, understood: Understood, question_id: int | None) -> Page:  # noqa: PLR0911  one route, one page
+    def reply(self, say: Speech, understood: Understood, question_id: int | None) -> Page:  # noqa: PLR0911, PLR0912  one route, one page
         """Reply to a question; `question_id` lets the patient pass it on to a person."""
         ask = Button(answers.ask_clinic_button(say), f"{ASK}:{question_id or 0}")
         way_out = ((ask, _menu_button(say)),)
