@@ -26,15 +26,16 @@ import numpy as np
 
 from faq import redflags
 from faq.encoder import FOLDER
+from faq.kernel import Machine
 from faq.redflags import KINDS, Evidence, Level
 from faq.tfidf import Block, Floats, Hashes, LogisticRegression, Rows, hash_of
 
 ALARM = FOLDER / "alarm.npz"
 LANGUAGE = "en"
-RECIPE = 2
+RECIPE = 3
 """To be raised with every change of the features; a test tells."""
 _WIDTH, _SHARE, _NEAR, _LONGEST = 1024, 0.5, 3, 200
-_COST, _GAMMA, _STEEP, _OFTEN = 3.0, 1.0, 2.0, 3
+_OFTEN = 3
 _KINDS = [(level, kind) for kind in KINDS for level in Level]
 _RULED = 2 * len(Level) + len(_KINDS)
 
@@ -59,32 +60,6 @@ class Line:
     """Below it, an emergency of the rules is."""
     emergency: float
     """From this probability of an emergency, a red flag is one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """A support vector machine with a Gaussian kernel on sentence vectors of length one."""
-
-    supports: Floats
-    weights: Floats
-    shift: float
-
-    @classmethod
-    def fit(cls, vectors: Floats, urgent: Rows, often: Rows) -> "Machine":
-        """Learn; ``often`` says how often each text counts. Needs scikit-learn, which only building needs."""
-        from sklearn.svm import SVC  # noqa: PLC0415  not installed where the bot runs
-
-        fitted = SVC(C=_COST, gamma=_GAMMA, cache_size=500).fit(vectors, urgent, sample_weight=often)
-        supports = vectors[fitted.support_].astype(np.float16).astype(np.float32)  # as they are kept
-        return cls(supports, fitted.dual_coef_[0].astype(np.float32), float(fitted.intercept_[0]))
-
-    def chances(self, vectors: Floats) -> Floats:
-        """How likely each text is urgent: the distance from the border, pressed between 0 and 1."""
-        # not BLAS, whose threads would fight over the cores for one text
-        like = np.einsum("ij,kj->ik", vectors, self.supports)
-        distance = np.exp(2 * _GAMMA * (like - 1)) @ self.weights + self.shift
-        chance: Floats = 1 / (1 + np.exp(-_STEEP * distance))
-        return chance
 
 
 @dataclass(frozen=True, slots=True)

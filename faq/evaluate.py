@@ -6,16 +6,20 @@ phrase is always judged by a matcher that has seen nothing like it, and knows, a
 is asked is not urgent. From these verdicts come the curve (raw score to
 probability), the reliability table, and the thresholds:
 
-    sure     the lowest probability at which at most 2% of everything taken for certain is wrong
+    sure     the lowest probability at which at most 2% of all answers are wrong
+    aside    the same of what asks for no answer, but for 4%: a needless "ask the clinic" is no wrong answer
     urgent   where a text is taken for urgent if nothing but the matcher can tell: a language without a trained alarm
     lost     where suggestions are rather a nuisance than a help; chosen by eye in the reliability table
 
 The red flags' trained half (``faq.alarm``) is cross-validated as well, over the phrasings and its own examples:
 
     urgent     where the rules see nothing, overruled where they see a same-day flag, dismissed where they see an
-               emergency: the probabilities of equal worth at which at most 4% of all that is not urgent, half of it
-               hard on purpose, is taken for urgent; an emergency of the rules counts as twenty times likelier
+               emergency: the probabilities of equal worth at which at most 8% of all that is not urgent, half of it
+               hard on purpose, is taken for urgent; an emergency of the rules counts as ten times likelier
     emergency  at most 2% of the examples' emergencies are called same-day by both halves
+
+Who tells of their own health (``faq.personal``) is cross-validated too: the line is where at most 1.5% of what tells of
+nothing is taken for personal.
 
 ``--write`` keeps them in ``thresholds.json`` and the packaged content's vectors and classifiers beside the model.
 ``--questions FILE`` asks the finished matcher the questions of a file (JSON lines with text, route, topic and also)
@@ -35,21 +39,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faq import alarm, content, redflags
+from faq import alarm, content, personal, redflags
 from faq.alarm import Alarm, Example, Line, decide
 from faq.encoder import FOLDER, MiniLM, Recalled
+from faq.guards import is_medical
 from faq.matcher import FITTED, THRESHOLDS, VECTORS, Curve, Encoder, Label, Matcher, Phrase, Thresholds, Verdict
+from faq.personal import Personal
 from faq.reader import Reader
 from faq.redflags import Evidence, Level
+from faq.text import normalise, words
 from faq.tfidf import Floats, LogisticRegression
 
-WRONG, URGENT, LOST = 0.02, 0.6, 0.05
+WRONG, WRONG_ASIDE, URGENT, LOST = 0.02, 0.04, 0.6, 0.05
 BINS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.01)
 RUNS = 4
 ALIKE = 0.9
-ALARMED, UNDERRATED, SURER = 0.04, 0.02, 3.0
+ALARMED, UNDERRATED, SURER = 0.08, 0.02, 2.3
+SHARES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.12)
+INTRUSIVE = 0.015
 PLAIN_LINE = Line(0.5, 0.0, 0.0, 0.5)
-PLAIN = Curve(shift=0.0, slope=1.0, sure=0.5, urgent=0.5, lost=0.0)
+PLAIN = Curve(shift=0.0, slope=1.0, sure=0.5, aside=0.5, urgent=0.5, lost=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +121,21 @@ def fit_curve(questions: Sequence[Question], verdicts: Sequence[Verdict], urgent
     odds = np.log(raw / (1 - raw)).astype(np.float32)[:, None]
     line = LogisticRegression.fit(odds[free], right[free].astype(np.int64), c=1e3, steps=200, tolerance=1e-7)
     slope, shift = float(line.weights[0, 1] - line.weights[0, 0]), float(line.bias[1] - line.bias[0])
-    curve = Curve(round(shift, 4), round(slope, 4), 1.0, urgent, LOST)
+    curve = Curve(round(shift, 4), round(slope, 4), sure=1.0, aside=1.0, urgent=urgent, lost=LOST)
     score = np.array([curve.probability(value) for value in raw])
-    return replace(curve, sure=_lowest(score[free], ~right[free], WRONG))
+    told = np.array([verdict.label[0] == "answer" for verdict in verdicts])
+    both_staff = np.array(
+        [
+            question.label[0] == verdict.label[0] == "staff"
+            for question, verdict in zip(questions, verdicts, strict=True)
+        ]
+    )
+    aside = free & ~told
+    return replace(
+        curve,
+        sure=_lowest(score[free & told], ~right[free & told], WRONG),
+        aside=_lowest(score[aside], ~(right | both_staff)[aside], WRONG_ASIDE),
+    )
 
 
 def _lowest(score: NDArray[np.float64], bad: NDArray[np.bool_], most: float) -> float:
@@ -135,10 +156,15 @@ def print_summary(questions: Sequence[Question], verdicts: Sequence[Verdict], cu
     say(f"questions {len(questions)}; right class {right.mean():.1%}; right topic among three {_among(topical):.1%}")
     for name, value in (
         ("sure", curve.sure),
+        ("aside", curve.aside),
         *((f"{value:.2f}", value) for value in (0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)),
     ):
         taken = score >= value
-        say(f"  at {name:>5} ({value:.4f}): certain {taken.mean():6.1%}, wrong of these {_share(~right[taken]):5.1%}")
+        told = taken & np.array([verdict.label[0] == "answer" for verdict in verdicts])
+        say(
+            f"  at {name:>5} ({value:.4f}): certain {taken.mean():6.1%}, wrong of these {_share(~right[taken]):5.1%}; "
+            f"answered {told.mean():6.1%}, wrong of these {_share(~right[told]):5.1%}"
+        )
     say("reliability (probability: how many, right, topic among three)")
     for low, high in pairwise(BINS):
         inside = (score >= low) & (score < high)
@@ -190,7 +216,8 @@ class Asked:
 def ask(questions: Sequence[Question], matcher: Matcher, *, show: bool) -> None:
     """Print how the finished matcher does on questions, with the red-flag rules before it."""
     reader = Reader({alarm.LANGUAGE: matcher}, (), default=alarm.LANGUAGE)
-    asked = [Asked.of(question, matcher, reader) for question in questions]
+    asked = [Asked.of(question, matcher, reader) for question in questions if not matcher.phrasing(question.text)]
+    say(f"left out, since the content has the very words: {len(questions) - len(asked)}")
     calm = [one for one in asked if one.question.label[0] != "urgent"]
     for name, chosen in (("all", asked), ("without urgent", calm)):
         certain = [one for one in chosen if one.taken[0] != "suggest"]
@@ -267,13 +294,14 @@ def cross_validate_alarm(heard: Heard, run: NDArray[np.int64]) -> tuple[Line, Li
         found[1, judged] = fitted.probabilities(evidence, None)
     lines = [choose_line(heard, probabilities) for probabilities in found]
     lines[1] = replace(lines[1], overruled=0.0, dismissed=0.0)  # who sees so little does not overrule the rules
+    count, asked = len(heard.texts), heard.levels()
+    say("== red flags, examples, both, by the share of false alarms that is granted")
+    for share in SHARES:
+        levels = _levels(heard, found[0], choose_line(heard, found[0], share))
+        print_flags(f"{share:.0%}", asked[count:], levels[count:])
     for name, line, probabilities in zip(("with vectors", "without"), lines, found, strict=True):
-        levels = [
-            decide(evidence, float(urgent), float(emergency), line)
-            for evidence, (urgent, emergency) in zip(heard.evidence, probabilities, strict=True)
-        ]
+        levels = _levels(heard, probabilities, line)
         say(f"== red flags {name}: {line}")
-        count, asked = len(heard.texts), heard.levels()
         for what, part in (("phrasings", slice(0, count)), ("examples", slice(count, None))):
             print_flags(
                 f"{what}, rules alone", asked[part], [e.flag.level if e.flag else None for e in heard.evidence[part]]
@@ -282,8 +310,39 @@ def cross_validate_alarm(heard: Heard, run: NDArray[np.int64]) -> tuple[Line, Li
     return lines[0], lines[1]
 
 
-def choose_line(heard: Heard, probabilities: Floats) -> Line:
-    """The line that the probabilities call for.
+def _levels(heard: Heard, probabilities: Floats, line: Line) -> list[Level | None]:
+    return [
+        decide(evidence, float(urgent), float(emergency), line)
+        for evidence, (urgent, emergency) in zip(heard.evidence, probabilities, strict=True)
+    ]
+
+
+def fit_personal(phrases: Sequence[Phrase], matcher: Matcher) -> Personal:
+    """Learn who tells of their own health; the line follows from the chances of each text by a machine that had not
+    seen its author's."""
+    kept, examples = personal.of_phrasings((p.text, p.route, p.topic) for p in phrases), personal.examples()
+    told = [*kept, *examples]
+    vectors = matcher.vectors([text for text, _ in told])
+    run = np.concatenate([np.arange(len(part)) * RUNS // len(part) for part in (kept, examples)])
+    yes, chance = np.array([is_it for _, is_it in told]), np.zeros(len(told))
+    for held in range(RUNS):
+        seen = np.flatnonzero(run != held)
+        fitted = Personal.fit([told[i] for i in seen], vectors[seen], 0.5)
+        chance[run == held] = fitted.machine.chances(vectors[run == held])
+    false = np.sort(chance[~yes])[::-1]
+    line = round(float(false[int(INTRUSIVE * len(false))]) + 1e-4, 4)
+    ruled = np.array([is_medical(matcher.read(text)) for text, _ in told])
+    say(f"== personal: from {line}")
+    for what, part in (("phrasings", slice(0, len(kept))), ("examples", slice(len(kept), None))):
+        for name, found in (("rules", ruled), ("both", ruled | (chance >= line))):
+            health, calm = yes[part].sum(), (~yes[part]).sum()
+            hit, wrong = _share(found[part][yes[part]]), _share(found[part][~yes[part]])
+            say(f"  {what}, {name:5} found {hit:6.1%} of {health}, wrongly {wrong:5.1%} of {calm}")
+    return Personal.fit(told, vectors, line)
+
+
+def choose_line(heard: Heard, probabilities: Floats, alarmed: float = ALARMED) -> Line:
+    """The line that the probabilities call for, where this share of what is not urgent may be taken for it.
 
     A regression says what a probability is worth beside what the rules make of a text: it is fitted on the examples,
     since the rules were written with the phrasings in view.
@@ -300,7 +359,7 @@ def choose_line(heard: Heard, probabilities: Floats) -> Line:
     worth = x @ weights + shift
     worth[ruled[:, 1] > 0] += SURER  # an emergency of the rules is not lightly dismissed
     calm = np.sort(worth[~urgent])[::-1]
-    cut = float(calm[int(ALARMED * len(calm))]) + 1e-6
+    cut = float(calm[int(alarmed * len(calm))]) + 1e-6
     of_rules = (0.0, float(weights[1]), float(weights[2]) + SURER)
     lines = [1 / (1 + float(np.exp(-(cut - shift - weight) / float(weights[0])))) for weight in of_rules]
     emergencies = np.array([level == Level.EMERGENCY for level in heard.levels()])
@@ -321,22 +380,28 @@ def print_flags(name: str, asked: Sequence[Level | bool | None], given: Sequence
     )
 
 
-def print_red_flags(files: Sequence[Path], matcher: Matcher, *, show: bool) -> None:
-    """Print how rules, what was learnt, and both do on files of messages, with a table by kind."""
+def print_red_flags(files: Sequence[Path], matcher: Matcher, phrasings: Iterable[str], *, show: bool) -> None:
+    """Print how rules, what was learnt, and both do on files of messages, with a table by kind.
+
+    What stands word for word among the examples or the content's `phrasings` is left out.
+    """
     reader = Reader({alarm.LANGUAGE: matcher}, (), default=alarm.LANGUAGE)
     learnt = Alarm.load()
+    known = {_key(text) for text in (*phrasings, *(one.text for one in alarm.examples()))}
     for file in files:
-        lines = file.read_text(encoding="utf-8")
-        kinds = [json.loads(line).get("kind") or "" for line in lines.splitlines() if line.strip()]
-        messages = alarm.read_examples(lines)
+        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        unseen = [line for line in lines if _key(json.loads(line)["text"]) not in known]
+        say(f"left out, since the content has the very words: {len(lines) - len(unseen)}")
+        kinds = [json.loads(line).get("kind") or "" for line in unseen]
+        messages = alarm.read_examples("\n".join(unseen))
         rules, both, trained = [], [], []
         for one in messages:
             evidence = redflags.weigh(one.text)
             rules.append(evidence.flag.level if evidence.flag else None)
             flagged = reader.red_flag(one.text, alarm.LANGUAGE)
             both.append(flagged[0] if flagged else None)
-            unseen = Evidence(None, (), evidence.ideas, evidence.places)
-            trained.append(learnt.level(unseen, matcher.vector(one.text))[0] if learnt else None)
+            without = Evidence(None, (), evidence.ideas, evidence.places)
+            trained.append(learnt.level(without, matcher.vector(one.text))[0] if learnt else None)
         asked = [one.level for one in messages]
         say(f"{file.name}: {len(messages)} messages")
         for name, given in (("rules", rules), ("learnt, without rules", trained), ("both", both)):
@@ -349,6 +414,10 @@ def print_red_flags(files: Sequence[Path], matcher: Matcher, *, show: bool) -> N
         for one, kind, rule, level in zip(messages, kinds, rules, both, strict=True) if show else ():
             if one.level != level:
                 say("\t".join(map(str, (one.level, level, rule, kind, one.text))))
+
+
+def _key(text: str) -> str:
+    return " ".join(words(normalise(text)))
 
 
 def read_questions(file: Path) -> list[Question]:
@@ -381,7 +450,7 @@ def main() -> int:
         return 0
     if arguments.red_flags:
         matcher = Matcher.fit(phrases, encoder=None if arguments.ngrams else "packaged")
-        print_red_flags(arguments.red_flags, matcher, show=arguments.show)
+        print_red_flags(arguments.red_flags, matcher, [phrase.text for phrase in phrases], show=arguments.show)
         return 0
     questions = [Question(phrase.text, (phrase.route, phrase.topic)) for phrase in phrases]
     recalled = Recalled(MiniLM.load(), FOLDER / VECTORS)
@@ -403,9 +472,11 @@ def main() -> int:
     matcher = Matcher(phrases, recalled, Thresholds("", PLAIN, PLAIN))
     heard = Heard.of(phrases, matcher)
     lines = cross_validate_alarm(heard, runs(phrases, matcher))
+    of_health = fit_personal(phrases, matcher)
     if arguments.write:
         thresholds = Thresholds(matcher.fingerprint, curves["encoder"], curves["ngrams"])
         heard.fit(np.arange(len(heard.evidence)), *lines).save()
+        of_health.save()
         THRESHOLDS.write_text(json.dumps(asdict(thresholds), indent=2) + "\n", encoding="utf-8")
         recalled.save()
         Matcher(phrases, recalled, thresholds).save(FOLDER / FITTED)

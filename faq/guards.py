@@ -5,10 +5,12 @@ treatment shares them too ("laser hair removal price"), and an everyday word has
 shirt"). The first two go to staff, always: whether a person can be treated is never decided from a text. The third is
 never answered with a topic. Red flags are not decided here; they have rules of their own, which run before.
 
-All of them read cleaned text: one lower-case line, see ``faq.text``.
+All of them read cleaned text: one lower-case line, see ``faq.text``. What is medical, or young, is so in any writing.
 """
 
 import re
+
+from faq.text import normalise
 
 _CONDITIONS = re.compile(
     r"""\b(?:
@@ -65,6 +67,30 @@ _YOUNG = re.compile(
     r"|\b1[0-7] ?-?(?:year|yr|years|yo)s?\b[ -]*olds?\b|\b(?:under 18|underage|minors)\b"
     r"|\b(?:minimum|lower|youngest) age\b"
     r"|\b(?:for|a|my|are) teen(?:ager)?s?\b(?<!as a teen)(?<!was a teen)(?<!like a teen)"
+)
+_BORN = r"20(?:09|1\d|2\d)"  # whoever was born in 2009 comes of age in 2027
+_SCHOOL = r"(?:[5-9]|1[0-3])"
+_MINOR = re.compile(
+    # "14f here", "my 15 y/o", "16 years of age", "fifteen-year-old"
+    r"\b1[0-7] ?[fm] here\b|\b[fm] ?1[0-7] here\b|^1[0-7] ?f\b|\b(?:i'?m|i am) 1[0-7] ?[fm]\b"
+    r"|\b1[0-7] ?-?(?:yo\b|y/o|y\.o\b|(?:years?|yrs?) of age\b)"
+    r"|\b(?:thir|four|fif|six|seven)teen[ -](?:years?|yrs?)[ -](?:olds?|of age)\b"
+    # "born 2011", not "my son was born in 2015, and since then ..."
+    rf"|(?:^|[,.;(] ?|\bi was |\bi'?m |\bi am |\band )born (?:in |on )?(?:[\d./-]+|\w+ )?{_BORN}\b"
+    # "I turn 18 in June", "almost 18", "until I'm 18"
+    r"|\b(?:turns?|turning|(?:will|'ll|gonna|going to) (?:be|turn)) (?:18|eighteen)\b"
+    r"|\b(?:i'?m|i am|she'?s|he'?s|only) (?:18|eighteen) (?:in|next|soon|on)\b"
+    r"|\b(?:nearly|almost|not (?:yet|quite)|until i'?m|before i'?m|when i'?m|once i'?m) (?:18|eighteen)\b"
+    r"|\b(?:under|below|younger than)[ -]?(?:18|eighteen)'?s?\b|\bi'?m not 18\b|\bi(?:'?m| am) a minor\b"
+    # at school
+    rf"|\b(?:i'?m|i am|she'?s|he'?s|i go|still) (?:in|to) (?:year|yr|grade) ?{_SCHOOL}\b(?! of)"
+    rf"|\b(?:year|yr|grade) ?{_SCHOOL} (?:student|pupil|girl|boy|here)\b|\b{_SCHOOL}th grader?\b"
+    r"|\bgcses?\b(?! (?:teacher|tutor|examiner))|\b(?:in|at) (?:sixth form|6th form|secondary school)\b"
+    r"|\b(?:sixth|6th) former\b|\bstill (?:in|at) school\b"
+    r"|\b(?:in|at) (?:high|middle) ?school\b(?! i)"
+    r"|\b(?:high ?school|a[ -]level) (?:student|girl|boy|senior|junior)\b|\bschool ?(?:girl|boy)\b"
+    # somebody else must allow it
+    r"|\bparent(?:al|s|'s|s')? (?:consent|permission)\b|\b(?:mum|mom|mam|dad|parents?) (?:can |could |will )?signs? "
 )
 _SERVICE = re.compile(
     r"""\b(?:
@@ -126,9 +152,16 @@ _FOLLOW_UP = re.compile(
 
 def is_medical(text: str) -> bool:
     """Whether it tells of a condition, medicine, pregnancy or tender age; not whether the treatment causes one."""
-    if _YOUNG.search(text) or _TAKING.search(text):
+    text = normalise(text)
+    if is_minor(text) or _TAKING.search(text):
         return True
     return bool(_CONDITIONS.search(_CAUSED.sub(" ", _LONG_AGO.sub(" ", text))))
+
+
+def is_minor(text: str) -> bool:
+    """Whether somebody is under age, by what it says, or it asks how old one must be."""
+    text = normalise(text)
+    return bool(_YOUNG.search(text) or _MINOR.search(text))
 
 
 def is_other_service(text: str) -> bool:

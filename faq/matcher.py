@@ -1,12 +1,12 @@
 """Which topic a patient asks about, and how sure that is.
 
-Recipe: three opinions are fused, ``softmax(.3 log p_ngrams + .5 log p_encoder + .2 log p_neighbours)``. The first two
-are logistic regressions over the content's phrasings, on n-grams and on sentence vectors of all-MiniLM-L6-v2; the third
-is the share of each class among the nearest phrasings. The winner's share times its likeness to the nearest phrasing of
-its class is the raw score; a curve fitted by cross-validation turns it into the probability of being right. Where
-classes have fewer than 40 phrasings, neighbours say nothing new: then it is ``softmax(.25 log p_ngrams + .75 log
-p_encoder)`` times the fourth power of the likeness. Below the threshold the answer is "did you mean" or a person, never
-a guess.
+Recipe: three opinions are fused, ``softmax(.25 log p_ngrams + .55 log p_encoder + .2 log p_neighbours)``. The first is
+a logistic regression over the content's phrasings on n-grams, the second a kernel ridge regression on sentence vectors
+of all-MiniLM-L6-v2; the third is the share of each class among the nearest phrasings. The winner's share times its
+likeness to the nearest phrasing of its class is the raw score; a curve fitted by cross-validation turns it into the
+probability of being right. Where classes have fewer than 40 phrasings, neighbours say nothing new: then it is
+``softmax(.25 log p_ngrams + .75 log p_encoder)`` times the fourth power of the likeness. Below the threshold the answer
+is "did you mean" or a person, never a guess.
 
 Spelling is repaired before, and what a text says that it does not ask is left out; personal medical questions go to
 staff whatever the scores. Without the encoder's file the n-grams work alone, with a curve of their own.
@@ -21,7 +21,7 @@ from functools import cache as once
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from zipfile import BadZipFile
 
 import numpy as np
@@ -29,6 +29,7 @@ import structlog
 
 from faq.encoder import FOLDER, EncoderUnavailable, MiniLM, Recalled, WordPiece, vocabulary
 from faq.guards import is_elsewhere, is_follow_up, is_medical, is_other_service
+from faq.kernel import KernelRidge
 from faq.text import Speller, parts, without_denied, words
 from faq.tfidf import Block, Floats, LogisticRegression, Ngrams, Rows, log_softmax
 
@@ -42,7 +43,7 @@ MEDICAL = frozenset({("staff", "contraindications"), ("staff", None), ("urgent",
 VECTORS, FITTED = "vectors.npz", "fitted.npz"
 """Files of a cache: vectors of phrasings, and classifiers on them. The package holds those of its own content."""
 THRESHOLDS = Path(__file__).parent / "thresholds.json"
-RECIPE = 4
+RECIPE = 5
 """To be raised with every change that makes kept files wrong, in the reading of texts as well; a test tells."""
 _TEMPERATURE, _RICH, _SEEN = 0.02, 40, 0.2
 
@@ -94,6 +95,8 @@ class Curve:
     slope: float
     sure: float
     """At and above: the answer is given."""
+    aside: float
+    """At and above: what asks for no answer of the content (a person, a booking, nothing) is taken as that."""
     urgent: float
     """At and above: an urgent message is taken as one."""
     lost: float
@@ -136,7 +139,7 @@ class Evidence:
         if self.encoder is None:
             fused = 0.7 * self.ngrams + 0.3 * self.neighbours
         elif self.rich:
-            fused = 0.3 * self.ngrams + 0.5 * self.encoder + 0.2 * self.neighbours
+            fused = 0.25 * self.ngrams + 0.55 * self.encoder + 0.2 * self.neighbours
         else:
             fused = 0.25 * self.ngrams + 0.75 * self.encoder
         fused[:, list(without)] = -np.inf
@@ -172,8 +175,10 @@ class _Fitted:
     ngrams: Ngrams
     phrases: Floats
     """Their vectors, in the order of the classes."""
+    sentences: Floats | None
+    """The encoder's own sentence vectors of them, which say more where there are few phrasings a class."""
     on_ngrams: LogisticRegression
-    on_vectors: LogisticRegression | None
+    on_vectors: KernelRidge | None
 
 
 class Matcher:
@@ -204,7 +209,7 @@ class Matcher:
         found = next((one for file in kept if (one := _read_fitted(file, self.fingerprint))), None)
         self.is_new = found is None
         """True where nothing had been kept of what it learnt."""
-        self._fitted = found or _fit([self.read(p.text) for p in ordered], y, encoder)
+        self._fitted = found or _fit([self.read(p.text) for p in ordered], y, encoder, rich=self._rich)
 
     @classmethod
     def fit(
@@ -279,10 +284,12 @@ class Matcher:
         vectors = self._encode(texts) if self._encoder else _unit(grams)[:, None]
         # not BLAS, whose threads would fight over the cores for one question
         like = np.einsum("ij,kj->ik", vectors[:, -1], self._fitted.phrases)
+        fitted = self._fitted
         near = np.add.reduceat(np.exp((like - 1) / _TEMPERATURE), self._starts, axis=1)
+        told = like if fitted.sentences is None else np.einsum("ij,kj->ik", vectors[:, 0], fitted.sentences)
         return Evidence(
-            self._fitted.on_ngrams.log_probabilities(grams),
-            self._fitted.on_vectors.log_probabilities(vectors[:, 0]) if self._fitted.on_vectors else None,
+            fitted.on_ngrams.log_probabilities(grams),
+            fitted.on_vectors.log_probabilities(told) if fitted.on_vectors else None,
             np.log(near / near.sum(1, keepdims=True).clip(1e-30) + 1e-6),
             np.maximum.reduceat(like, self._starts, axis=1).clip(0, 1),
             self._rich,
@@ -314,10 +321,14 @@ class Matcher:
     def _known_phrasing(self, text: str, read: str) -> Verdict | None:
         """The verdict on a text that is a phrasing itself: certain, and cheap. Personal medical ones are the rules'."""
         label = self.phrasing(text)
-        if label is None or is_medical(read) or is_medical(self._speller.clean(text)):
+        if label is None or self.is_personal(text, read):
             return None
         shares = self._fitted.on_ngrams.log_probabilities(self._fitted.ngrams.transform([read]))[0]
         return Verdict(label, 1.0, 1.0, 0.0, self._topics(np.argsort(-shares, kind="stable")), ruled=False)
+
+    def is_personal(self, text: str, read: str | None = None) -> bool:
+        """Whether the rules say that a text is about the writer's own health; ``read`` is how the matcher reads it."""
+        return is_medical(read if read is not None else self.read(text)) or is_medical(self._speller.clean(text))
 
     def _topics(self, order: Iterable[int]) -> tuple[str, ...]:
         """The topics of classes that may be suggested, in this order."""
@@ -329,14 +340,16 @@ class Matcher:
         topics = self._topics(order)
         raw = float(scores[order[0]])
         label, score, enough = self.labels[order[0]], self._curve.probability(raw), self._curve.sure
-        if is_medical(read) or is_medical(self._speller.clean(text)):
+        if self.is_personal(text, read):
             label = next((self.labels[i] for i in order if self.labels[i] in MEDICAL), ("staff", "contraindications"))
             return Verdict(label, raw, max(score, enough), enough, topics, ruled=True)
         if label[0] == "answer" and label[1] != "vs-stimulators" and is_other_service(read):
             return Verdict(("staff", None), raw, max(score, enough), enough, topics, ruled=True)
         if label[0] == "urgent":
             enough = self._curve.urgent
-        elif label[0] == "answer" and is_elsewhere(read):
+        elif label[0] != "answer":
+            enough = self._curve.aside
+        elif is_elsewhere(read):
             enough = 1.1
         return Verdict(label, raw, score, enough, topics, ruled=False)
 
@@ -379,13 +392,12 @@ class Matcher:
 
     def save(self, file: Path) -> None:
         """Keep what was fitted; raises OSError."""
-        fitted, heads = self._fitted, {"ngrams": self._fitted.on_ngrams, "vectors": self._fitted.on_vectors}
-        arrays = {
-            f"{name}_{part}": getattr(head, part)
-            for name, head in heads.items()
-            if head
-            for part in ("weights", "bias")
-        }
+        fitted = self._fitted
+        arrays: dict[str, Any] = {"ngrams_weights": fitted.on_ngrams.weights, "ngrams_bias": fitted.on_ngrams.bias}
+        if fitted.on_vectors:
+            arrays["vectors_weights"] = fitted.on_vectors.weights
+        if fitted.sentences is not None:
+            arrays["sentences"] = fitted.sentences.astype(np.float16)
         for place, block in enumerate(fitted.ngrams.blocks):
             arrays |= {f"hashes_{place}": block.hashes, f"idf_{place}": block.idf}
         arrays |= {"width": np.array(fitted.ngrams.width), "phrases": fitted.phrases.astype(np.float16)}
@@ -394,17 +406,25 @@ class Matcher:
         Path(part.name).replace(file)
 
 
-def _fit(texts: Sequence[str], y: Rows, encoder: Encoder | None) -> _Fitted:
+def _fit(texts: Sequence[str], y: Rows, encoder: Encoder | None, *, rich: bool) -> _Fitted:
     """Learn from the texts as they are read, and the class of each."""
     ngrams = Ngrams.fit(texts)
     grams = ngrams.transform(texts)
     vectors = encoder.encode(texts) if encoder else _unit(grams)[:, None]
+    sentences, phrases = (_as_kept(vectors[:, view]) for view in (0, -1))
     return _Fitted(
         ngrams,
-        np.ascontiguousarray(vectors[:, -1]).astype(np.float16).astype(np.float32),  # as they come back from a file
+        phrases,
+        sentences if encoder and not rich else None,
         LogisticRegression.fit(grams, y, c=10, steps=30),
-        LogisticRegression.fit(np.ascontiguousarray(vectors[:, 0]), y, c=30, steps=60) if encoder else None,
+        KernelRidge.fit(phrases if rich else sentences, y) if encoder else None,
     )
+
+
+def _as_kept(vectors: Floats) -> Floats:
+    """Vectors as they come back from a file."""
+    kept: Floats = vectors.astype(np.float16).astype(np.float32)
+    return kept
 
 
 @once
@@ -432,13 +452,12 @@ def _read_fitted(file: Path, fingerprint: str) -> _Fitted | None:
         with file.open("rb") as stream, np.load(stream) as stored:
             if str(stored["fingerprint"]) != fingerprint:
                 return None
-            on_ngrams, on_vectors = (
-                LogisticRegression(stored[f"{name}_weights"], stored[f"{name}_bias"], 0)
-                for name in ("ngrams", "vectors")
-            )
+            on_ngrams = LogisticRegression(stored["ngrams_weights"], stored["ngrams_bias"], 0)
+            on_vectors = KernelRidge(stored["vectors_weights"])
+            sentences = stored["sentences"].astype(np.float32) if "sentences" in stored else None
             first, second = (Block(stored[f"hashes_{place}"], stored[f"idf_{place}"]) for place in range(2))
             ngrams = Ngrams((first, second), int(stored["width"]))
-            return _Fitted(ngrams, stored["phrases"].astype(np.float32), on_ngrams, on_vectors)
+            return _Fitted(ngrams, stored["phrases"].astype(np.float32), sentences, on_ngrams, on_vectors)
     except (OSError, ValueError, KeyError, BadZipFile):
         return None  # a cache that cannot be read is a cache that is not there
 

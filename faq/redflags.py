@@ -48,6 +48,8 @@ from typing import Any, Generic, TypeVar
 
 import yaml
 
+from faq import abroad
+
 LONGEST_WORD = 40
 """Letters of a word that is still looked at; longer runs are noise."""
 KINDS: Mapping[str, str] = {
@@ -105,10 +107,18 @@ class Evidence:
 def check(text: str, *, language: str = "en") -> RedFlag | None:
     """The most urgent red flag of a text of any content and length; None when there is none.
 
-    English is always read, and the set of ``language`` (a code such as "pl" or "pl-PL") besides where there is one.
+    English is always read, and the set of ``language`` (a code such as "pl" or "pl-PL") besides where there is one; the
+    plainest emergencies are read in many languages.
     """
     found = [flag for rules in _sets(language) if (flag := rules.check(text))]
+    found += filter(None, [stated_abroad(text)])
     return min(found, key=lambda flag: flag.level != Level.EMERGENCY, default=None)
+
+
+def stated_abroad(text: str) -> RedFlag | None:
+    """The red flag that a text states plainly in one of many languages; None where there is none."""
+    kind = abroad.kind(text)
+    return RedFlag(Level.SAME_DAY if kind in abroad.LATER else Level.EMERGENCY, kind) if kind else None
 
 
 def weigh(text: str, *, language: str = "en") -> Evidence:

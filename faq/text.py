@@ -52,6 +52,14 @@ _PHRASES = (
     (re.compile(r"\banti[\s-]+age?ing\b|\bantiage?ing\b"), "anti-ageing"),
     (re.compile(r"\be[\s-]+mails?\b"), "email"),
     (re.compile(r"\bwhats[\s-]+app\b"), "whatsapp"),
+    (re.compile(r"\b(?:dysport|bocouture|azzalure|xeomin|alluzience|letybo|nuceiva|vistabel|brotox)\b"), "botox"),
+    (
+        re.compile(r"\b(?:anti[\s-]*)?(?:wrinkle|muscle)[\s-]+(?:relax|freez)\w*(?:[\s-]+(?:jab|injection|shot)s?)?"),
+        "botox",
+    ),
+    (re.compile(r"\banti[\s-]*wrinkle[\s-]+(?:jab|injection|shot)s?\b"), "botox"),
+    (re.compile(r"\bwrinkle[\s-]+(?:reduc|smooth)ing[\s-]+(?:jab|injection|shot)s?\b"), "botox"),
+    (re.compile(r"\b(?:baby|mini|micro|preventat?ive)[\s-]*(?:botox|tox)\b"), "botox"),
     (re.compile(r"\bbotulin\w*(?:[\s-]+tox\w*)?|\bboxtox\b|\btoxins?\b"), "botox"),
     (re.compile(r"\bm[ei][sz]{1,2}o[\s-]+(?:t[eh]+r[ae]p\w*|treatments?\b|injections?\b|needling\b)"), "mesotherapy"),
 )

@@ -106,7 +106,7 @@ class Pages:
             ways = (_rating(say, question_id), (ask, _menu_button(say)))
         return Page(self._answer(say, topic), (*self._related(library, topic), *book, *ways))
 
-    def reply(self, say: Speech, understood: Understood, question_id: int | None) -> Page:  # noqa: PLR0911  one route, one page
+    def reply(self, say: Speech, understood: Understood, question_id: int | None) -> Page:  # noqa: PLR0911, PLR0912  one route, one page
         """Reply to a question; `question_id` lets the patient pass it on to a person."""
         ask = Button(answers.ask_clinic_button(say), f"{ASK}:{question_id or 0}")
         way_out = ((ask, _menu_button(say)),)
@@ -121,6 +121,10 @@ class Pages:
                 return self._own(say, understood.own, question_id, ask)
             case "answer" if understood.topic is not None:
                 return self._answers(say, (understood.topic, *understood.also), question_id, ask)
+            case "staff" if understood.foreign:
+                return Page(answers.not_our_language(say, self.clinic), way_out)
+            case "staff" if understood.minor:
+                return Page(answers.for_adults(say), way_out)
             case "staff" if understood.personal:
                 return Page(answers.for_a_person(say), way_out)
             case "staff":

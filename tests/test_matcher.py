@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from faq import content, matcher
 from faq.encoder import FOLDER, EncoderUnavailable, MiniLM
 from faq.evaluate import PLAIN, Question, fit_curve, runs
-from faq.guards import is_elsewhere, is_follow_up, is_medical, is_other_service
+from faq.guards import is_elsewhere, is_follow_up, is_medical, is_minor, is_other_service
 from faq.matcher import FITTED, Curve, Match, Matcher, Phrase, Thresholds, Verdict
 from faq.text import Speller, normalise, parts, without_denied
 from faq.tfidf import LogisticRegression, Ngrams
 
-SURE = Thresholds("", *([Curve(shift=0.0, slope=1.0, sure=0.5, urgent=0.5, lost=0.0)] * 2))
+SURE = Thresholds("", *([Curve(shift=0.0, slope=1.0, sure=0.5, aside=0.5, urgent=0.5, lost=0.0)] * 2))
 
 
 @pytest.fixture(scope="session")
@@ -328,6 +328,20 @@ class TestText:
     def test_what_is_denied_is_left_out(self, text: str, asked: str) -> None:
         assert without_denied(text) == asked
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "dysport?", "is it bocouture", "azzalure", "wrinkle relaxing jabs", "wrinkle-relaxing injections", "tox",
+            "anti-wrinkle injections", "anti wrinkle jabs", "wrinkle relaxers", "baby botox", "babytox",
+        ],
+    )  # fmt: skip
+    def test_botox_has_many_names(self, text: str) -> None:
+        assert Speller([]).clean(text).removeprefix("is it ").rstrip("?") == "botox"
+
+    @pytest.mark.parametrize("text", ["anti-wrinkle cream", "wrinkle reducing treatment", "fine wrinkles", "relaxing"])
+    def test_not_all_that_is_against_wrinkles_is_botox(self, text: str) -> None:
+        assert "botox" not in Speller([]).clean(text)
+
     def test_parts(self) -> None:
         assert parts("price, and how long? also parking") == ["price", "how long", "also parking"]
         assert parts("how long does it take") == []
@@ -346,6 +360,38 @@ class TestGuards:
     )
     def test_medical(self, text: str) -> None:
         assert is_medical(text)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["warfarin user: old scars?", "pregnant, can i", "i have lupus, ok?", "with roaccutane?", "i take warfarin"],
+    )
+    def test_what_is_medical_is_so_in_any_writing(self, text: str) -> None:
+        assert [is_medical(one) for one in (text, text.upper(), text.title(), text.capitalize())] == [True] * 4
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "14f here whats the price", "F15 here", "born 2011", "i was born in 2012", "im in year 11",
+            "I'm in grade 9",
+            "i turn 18 in june", "im 18 in march", "not yet 18", "i'm 17 and a half", "GCSE student here lol, price?",
+            "A level student", "still at school", "do you do under 18s", "my 14 y/o wants it", "16yo", "I'M 16",
+            "fifteen year old daughter", "my mum can sign for me", "with parental consent?",
+        ],
+    )  # fmt: skip
+    def test_who_is_under_age(self, text: str) -> None:
+        assert is_minor(text)
+        assert is_medical(text)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "10m walk", "in 15 minutes", "15 sessions", "10 y ago", "since high school i have spots", "minor bruising",
+            "my son was born in 2015 and since then my belly", "GCSE teacher here", "she was born 1980", "I'm 45",
+            "about fifteen years ago", "i'm 18, can i", "i'm in year 10 of marriage", "in my 14th week",
+        ],
+    )  # fmt: skip
+    def test_who_is_not(self, text: str) -> None:
+        assert not is_minor(text)
 
     def test_botox_may_be_compared_but_not_priced(self) -> None:
         assert is_other_service("how much is botox")

@@ -16,7 +16,7 @@ from faq.reader import Reader
 from faq.redflags import Evidence, Level, RedFlag, check
 from tests.test_redflags import EMERGENCIES, HARMLESS, SAME_DAY, lines, load, table
 
-NEVER = Thresholds("", *([Curve(shift=0.0, slope=1.0, sure=1.0, urgent=1.0, lost=0.0)] * 2))
+NEVER = Thresholds("", *([Curve(shift=0.0, slope=1.0, sure=1.0, aside=1.0, urgent=1.0, lost=0.0)] * 2))
 LINE = Line(urgent=0.7, overruled=0.08, dismissed=0.02, emergency=0.2)
 
 
@@ -228,9 +228,11 @@ class TestEvaluation:
             {"text": "how much is it", "level": None, "kind": "price"},
         ]
         file = tmp_path / "messages.jsonl"
+        rows.append({"text": "  What is MESOTHERAPY? ", "level": None, "kind": "known"})
         file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-        print_red_flags([file], Matcher.fit(phrases[::20], encoder=None), show=False)
+        known = ["what is mesotherapy"]
+        print_red_flags([file], Matcher.fit(phrases[::20], encoder=None), known, show=False)
         said = capsys.readouterr().out
-        assert said.startswith("messages.jsonl: 3 messages\n")
+        assert said.startswith("left out, since the content has the very words: 1\nmessages.jsonl: 3 messages\n")
         assert said.count("recall 100.0% of 2, false alarms  0.0% of 1") >= 2
         assert "lips" not in said

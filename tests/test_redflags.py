@@ -483,6 +483,213 @@ HARMLESS = """
 """
 
 
+ORDINARY_WISHES = """
+    How long until the redness is gone from my face?
+    how many sessions until the dark spots disappear from my skin
+    i want my spots to disappear from my face
+    how do i make the lines on my face vanish
+    I'd like to do something for myself
+    time to do something about my skin myself
+    i cant live with this acne
+    goodbye everyone and thanks
+    i'll end it here, thanks for the info
+    i want it to be over quickly
+    what's the quickest way to go from the bridge
+    i cant go on holiday like this
+    can i take my own towel
+    are my tablets ready for collection
+    should i take all my tablets before the visit
+    i live 15 kms away
+    i hate these lines and want them gone
+    not safe to do it myself at home?
+    bite the bullet and fix my face
+    tired of living with these wrinkles
+    thinking of taking the train, is parking easier
+    I don't want to live with these wrinkles
+    i want my wrinkles gone
+    i want these bags gone before christmas
+    how long until the bruise disappears
+    will the spots vanish for good
+    i'd love for the scars to disappear
+    can i do something for my skin myself
+    i did my make up myself and it was fine
+    i hate my skin
+    i hate my face in photos
+    i can't live with these dark circles any more
+    i cant live without coffee, can i drink it after
+    can't go on wednesday, can we move it
+    i can't go on the sunbed then?
+    nobody at work will notice if i had it done
+    no point coming if it hurts
+    is there any point in living far away and booking a course
+    i'm done with fillers, want something natural
+    want to end my membership
+    how do i end the conversation
+    the treatment is over right
+    when will it all be over, the redness i mean
+    i want this over before my holiday
+    take all my makeup off first?
+    i take loads of vitamins tablets, should i stop
+    can i take painkillers before
+    thinking about the train, which station is closest
+    i'm on the platform, running ten minutes late
+    i'm on the bridge, traffic, will be late
+    hope the bus gets me there on time
+    jumping on the bus now
+    goodbye acne forever
+    say goodbye to wrinkles
+    this is the last message i got from you
+    look after yourself thanks for everything
+    how do you do it exactly
+    planning to do it in june
+    i was thinking of doing it before summer
+    i cut my hair, does it matter
+    cut myself shaving, can i still come
+    is it a burden for the skin
+    life is too short for bad skin
+    this acne is ruining my life
+    my life has changed since the treatment, thank you
+    end of life care nurse here, can i get an appointment
+    i'll be gone in july, can we do june
+    we'll be gone on holiday
+    i cant take this heat anymore
+    no reason, just curious
+    no way out of the car park
+    i hope it kills the bacteria
+    does it kill fat cells
+    is it worth it
+    worth living in london just for this clinic haha
+    i'm sick of everything on the market, does yours work
+    tired of everything i tried
+"""
+STANDING = """
+    i faint at needles
+    i faint at the sight of a needle
+    i get migraines with flashing lights
+    I have asthma and get wheezy in spring
+    my scalp is numb from an old operation
+    my face droops from old bells palsy
+    i have a droopy eyelid since a stroke in 2010
+    i've got floaters since i was 30
+    is it safe at 80 with a weak heart
+    i always get dizzy when i stand up too fast
+    i've been blind in one eye since birth
+    my fingers go white in winter, raynauds
+    i have epilepsy and have seizures twice a year
+    i pass out when i see blood
+    i get palpitations when i drink coffee
+    my left eye has been blurry since cataract surgery in 2015
+    i have a numb lip from a dental injury years ago
+    i get short of breath climbing stairs because of my copd
+    i get hives every summer from heat
+    i get cold sores twice a year
+    my arm goes numb from a trapped nerve
+"""
+EXPRESSIONS = """
+    dead skin on my face
+    how do i get rid of dead skin on my lips
+    i look like death
+    i look like death warmed up lately
+    stress is killing me, skin is suffering
+    work is killing my skin
+    SOS my wedding is in three weeks
+    i need to catch my breath before i decide
+    i'm so nervous i could throw up
+    bit of a chesty cough
+    lips twice a year
+    will my heart race with the adrenaline in the numbing
+    this heat is killing me
+    my kids are killing me
+    i nearly died when i saw the price
+    the price gave me a heart attack
+    i'm blind without my glasses
+    can't see myself doing botox
+    laughed so hard i couldn't breathe
+    im dead lol
+    dying inside looking at my selfie
+    drowning in work
+    my skin can't breathe under makeup
+    heart is racing with excitement for tomorrow
+    i almost fainted when i heard the price
+    butterflies, my heart is pounding about my first visit
+    i lost sight of what matters
+    skin is so dry it feels tight around the mouth
+"""
+CRISES = """
+    i dont want to live anymore
+    i do not want to be alive
+    i cant go on
+    i cant live like this
+    i want to end it
+    im going to end it tonight
+    i wish i never woke up
+    i want to disappear
+    id rather be dead
+    everyone would be better off without me
+    i took too many pills
+    i swallowed all my tablets
+    i've been cutting myself
+    i keep hurting myself
+    my life is over
+    i cant face living like this
+    theres no point in living
+    i am going to jump off the bridge
+    standing on the ledge
+    i wrote a goodbye letter
+    nobody would miss me
+    im suicidal
+    my daughter wants to kill herself
+    she says she will end her life
+    he is threatening to hang himself
+    not that i want to die but i cant go on
+    i have a razor in my hand
+"""
+STANDING_BUT_NOW = """
+    I have asthma and I can't breathe
+    I've had asthma since childhood and i cant breathe
+    i always get asthma in spring but this is worse, wheezing badly
+    my asthma inhaler isn't working, wheezing since the injection
+    I have asthma and am wheezing now
+    i faint at needles and i just fainted again
+    fainted at the clinic
+    i get migraines but this is the worst headache ever
+    i have had floaters since i was 30 but now there is a curtain
+    i had bells palsy years ago and now my face is drooping again
+    my face is drooping, i had bells palsy once
+    droopy eyelid since my injection yesterday
+    numb lip since the treatment
+    my face went numb from the injection
+    my arm is numb from the injection
+    my lip went white from the filler
+    i am diabetic and feel faint
+    i always feel fine but i cannot breathe
+    chest pain, i have a weak heart
+    my chest hurts every few minutes
+    i have epilepsy and just had a fit
+    my daughter has epilepsy and is having a seizure
+    having a panic attack i cant breathe
+    is it a panic attack? chest tight, cant breathe
+    i've been dizzy and sick for hours, i always faint
+    face drooping from this morning
+    lips blue since an hour
+    i can't see from my left eye since a few minutes
+    i am dying
+    my skin is dead around the injection
+    dead skin where you injected, black
+    i feel like im dying
+    SOS
+    SOS cant breathe
+    nervous because i might pass out, everything going black
+    heart racing and dizzy
+    my heart is racing about 180
+    heart is racing for an hour
+    pounding heart and hives
+    cough and throat tight
+    i think im going to throw up and faint
+    stress or not, chest pain
+"""
+
+
 def lines(block):
     return [line.strip() for line in block.strip().splitlines()]
 
@@ -502,6 +709,34 @@ def test_an_emergency_is_called_an_emergency(text, kind):
 @pytest.mark.parametrize(("text", "kind"), table(SAME_DAY))
 def test_what_should_be_seen_the_same_day_is_flagged(text, kind):
     assert check(text) is not None, f"missed ({KINDS[kind]})"
+
+
+@pytest.mark.parametrize("text", lines(ORDINARY_WISHES))
+def test_who_wants_something_gone_or_over_is_no_person_in_crisis(text):
+    assert check(text) is None
+
+
+@pytest.mark.parametrize("text", lines(CRISES))
+def test_who_wants_to_be_gone_is_one(text):
+    assert check(text) == RedFlag(Level.EMERGENCY, "J")
+
+
+@pytest.mark.parametrize("text", lines(STANDING))
+def test_a_disposition_or_a_long_standing_condition_is_no_report(text):
+    assert check(text) is None
+
+
+@pytest.mark.parametrize("text", lines(STANDING_BUT_NOW))
+def test_whoever_has_it_anyway_is_heard_when_it_happens(text):
+    flag = check(text)
+
+    assert flag is not None
+    assert flag.level == Level.EMERGENCY
+
+
+@pytest.mark.parametrize("text", lines(EXPRESSIONS))
+def test_an_expression_is_not_taken_at_its_word(text):
+    assert check(text) is None
 
 
 @pytest.mark.parametrize("text", lines(HARMLESS))

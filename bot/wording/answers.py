@@ -5,7 +5,7 @@ from datetime import date, datetime
 from bot.config import Clinic
 from bot.delivery.markup import escape
 from bot.wording import front
-from bot.wording.speech import Speech
+from bot.wording.speech import SOURCE_LANGUAGE, Speech
 
 
 def titled(title: str, body: str) -> str:
@@ -31,9 +31,26 @@ def for_a_person(say: Speech) -> str:
     )
 
 
+def for_adults(say: Speech) -> str:
+    """Say how old one must be; who asks for somebody younger may ask the clinic."""
+    return say._(
+        "Treatments and bookings here are for people aged 18 or over. If you ask for another reason, shall I pass your "
+        "question on to the clinic?"
+    )
+
+
 def for_staff(say: Speech) -> str:
     """Leave to staff what the texts do not hold."""
     return say._("I do not have that here, but our staff can tell you. Shall I ask them?")
+
+
+def not_our_language(say: Speech, clinic: Clinic) -> str:
+    """Own up to understanding English only, with the numbers for whoever cannot wait."""
+    language = say.locale.get_language_name(SOURCE_LANGUAGE) or SOURCE_LANGUAGE
+    return say._(
+        "I only understand {language}. If something is wrong after a treatment, call {urgent}; in an emergency call "
+        "<b>{emergency}</b>. Shall I pass this on to the clinic?"
+    ).format(language=language, urgent=clinic.urgent_phone, emergency=clinic.emergency)
 
 
 def off_topic(say: Speech, clinic: Clinic) -> str:

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from bot.config import Clinic
 from bot.delivery.markup import TEXT_LIMIT, length
+from faq.reader import Reader
 from tests.quick import without_waits
 from tests.story import Story, labels
 
@@ -152,8 +154,10 @@ async def test_once_staff_have_settled_it_questions_are_answered_again(story: St
     assert answer.startswith("Does it hurt?")
 
 
-async def test_without_staff_the_patient_is_told_to_call_again(story: Story) -> None:
-    alone = Story(story.clinic, story.reader, story.url.replace("mesobot.db", "alone.db"), staffed=False)
+async def test_without_staff_the_patient_is_told_to_call_again(
+    clinic: Clinic, reader: Reader, database_url: str
+) -> None:
+    alone = Story(clinic, reader, database_url, staffed=False)
     await alone.open()
     await alone.say(alone.anna, WHITE)
     assert await alone.say(alone.anna, "what should i do now") == [

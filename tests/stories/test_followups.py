@@ -18,7 +18,7 @@ from bot.config import Clinic
 from bot.programme import Change
 from bot.sandbox.world import User
 from bot.store.database import Session
-from bot.store.models import Audit, FollowUp, Patient, Visit
+from bot.store.models import Audit, Enquiry, FollowUp, Patient, Visit
 from handlers import visits as visit_cards
 from handlers.desk import Owed
 from tests.quick import URGENT, FixedReader, without_waits
@@ -523,10 +523,14 @@ async def test_two_problems_are_both_closed_before_it_goes_on(story: Story) -> N
     for _ in range(2):
         await story.say(story.anna, URGENT)
         await story.tap(story.maya, "I am on it", chat=story.group)
-        await story.pass_time(HOUR)  # so that the second has a card of its own
+        await story.pass_time(HOUR + MINUTE)  # so that the second has a card of its own
+    assert story.database is not None
+    first, _ = await story.database.read(lambda session: session.scalars(select(Enquiry.id)).all())
     await story.tap(story.maya, "Settled, close it", chat=story.group)
     assert (await rows(story))["check-3-days"] == ("frozen", None)
-    await story.tap(story.maya, "Settled, close it", chat=story.group)
+    shown = next(one for one in story.telegram.history(story.group.id) if f"close:{first}" in str(one))
+    await story.telegram.tap(story.maya.id, story.group.id, shown["message_id"], f"close:{first}")
+    await story.settle()
     assert (await rows(story))["check-3-days"] == ("planned", None)
 
 
