@@ -24,6 +24,9 @@ from bot.store.models import Outgoing, Patient
 WAVE = 8
 """Rows sent side by side between two commits."""
 
+_LOOK = 4 * WAVE
+"""Due rows that are looked at in one go."""
+
 URGENCIES = sorted({kind.urgency for kind in Kind})
 PLANNED = Kind.CARE.urgency
 """Of what nobody waits for: reminders and follow-ups."""
@@ -34,19 +37,18 @@ _CLAIMED = [
     _TABLE.c[name]
     for name in ("id", "chat_id", "kind", "method", "params", "language", "attempts", "due_at", "repeats", "subject")
 ]
-_DUE = union_all(
-    *(
-        select(
-            select(*_TABLE.c["id", "chat_id", "urgency", "due_at", "valid_until"])
-            .where(_TABLE.c.state == "pending", _TABLE.c.urgency == urgency, _TABLE.c.due_at <= bindparam("now"))
-            .where(_TABLE.c.chat_id.not_in(bindparam("busy", expanding=True)))
-            .order_by(_TABLE.c.due_at, _TABLE.c.id)
-            .limit(bindparam("most"))
-            .subquery()
-        )
-        for urgency in URGENCIES
+_DUE = {
+    urgency: select(
+        select(*_TABLE.c["id", "chat_id", "urgency", "due_at", "valid_until"])
+        .where(_TABLE.c.state == "pending", _TABLE.c.urgency == urgency, _TABLE.c.due_at <= bindparam("now"))
+        .where(_TABLE.c.chat_id.not_in(bindparam("busy", expanding=True)))
+        .order_by(_TABLE.c.due_at, _TABLE.c.id)
+        .limit(bindparam("most"))
+        .subquery()
     )
-)
+    for urgency in URGENCIES
+}
+_ALL_DUE = union_all(*_DUE.values())
 _EARLIEST = union_all(
     *(
         select(literal(urgency), func.min(_TABLE.c.due_at))
@@ -153,19 +155,24 @@ def post(
 def claim(session: Session, *, now: datetime, most: int, busy: Collection[int], held: bool = False) -> list[Claimed]:
     """Mark up to `most` due rows as `sending`, the most urgent first, one a chat and none of `busy` chats; where it is
     `held`, nothing that only the time asks for."""
-    rows = session.execute(_DUE, {"now": now, "busy": list(busy), "most": 4 * WAVE}).all()
+    looked_at = session.execute(_ALL_DUE, {"now": now, "busy": list(busy), "most": _LOOK}).all()
     chosen: dict[int, int] = {}
-    stale: list[int] = []
-    for row in sorted(rows, key=lambda row: (row.urgency, row.due_at, row.id)):
-        if held and row.urgency == PLANNED:
+    for urgency in URGENCIES:
+        if held and urgency == PLANNED:
             continue
-        if row.valid_until is not None and row.valid_until < now:
-            stale.append(row.id)
-        elif len(chosen) < most:
-            chosen.setdefault(row.chat_id, row.id)
-    _settle_all(session, stale, "stale", now)
+        rows: Sequence[Row[Any]] = [row for row in looked_at if row.urgency == urgency]
+        while len(chosen) < most:
+            stale = [row.id for row in rows if row.valid_until is not None and row.valid_until < now]
+            _settle_all(session, stale, "stale", now)
+            for row in sorted(rows, key=lambda row: (row.due_at, row.id)):
+                if row.id not in stale and len(chosen) < most:
+                    chosen.setdefault(row.chat_id, row.id)
+            if len(rows) < _LOOK:
+                break
+            # there may be more, behind a long queue of one chat: the others come before what is less urgent
+            rows = session.execute(_DUE[urgency], {"now": now, "busy": [*busy, *chosen], "most": _LOOK}).all()
     if not chosen:
-        return claim(session, now=now, most=most, busy=busy, held=held) if stale else []
+        return []
     claimed = session.execute(_CLAIM, {"chosen": list(chosen.values())}).all()
     order = {row_id: place for place, row_id in enumerate(chosen.values())}
     return [_claimed(row) for row in sorted(claimed, key=lambda row: order[row.id])]
