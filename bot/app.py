@@ -13,7 +13,19 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from telegram.error import InvalidToken, TelegramError
 
 from bot import logs
-from bot.clinic import backups, drafts, enquiries, followups, rehearsal, replies, staffroom, upkeep, visits, waits
+from bot.clinic import (
+    backups,
+    drafts,
+    enquiries,
+    followups,
+    rehearsal,
+    replies,
+    staffroom,
+    undelivered,
+    upkeep,
+    visits,
+    waits,
+)
 from bot.clock import Clock
 from bot.config import Clinic, Settings
 from bot.delivery import inbox, outbox
@@ -23,6 +35,7 @@ from bot.delivery.inbox import Kept, Stumbled
 from bot.delivery.intake import Intake
 from bot.delivery.limiter import Limiter, Rate
 from bot.delivery.messages import Kind, Message
+from bot.delivery.outbox import Claimed
 from bot.delivery.poller import ALLOWED_UPDATES, Poller, pauses
 from bot.delivery.replica import Replica
 from bot.delivery.wire import Refusal, Transport, Wire, WireError
@@ -163,6 +176,7 @@ class App:
             sends=self._replica.sends,
             staff_chat=staffroom.chat,
             on_moved=lambda session, old, new: staffroom.moved(session, old, new, clock.now()),
+            on_lost=self._tell_of_lost,
             meters=self.meters,
         )
         self.claim_code: str | None = None
@@ -414,6 +428,16 @@ class App:
             ]
         )
         return min((due for due in found if due is not None), default=None)
+
+    def _tell_of_lost(self, session: Session, row: Claimed) -> None:
+        """Tell staff that nobody knows whether a message arrived, though it was repeated."""
+        speech, now = self.speeches.default, self.clock.now()
+        lost = undelivered.lost(session, row.id, now)
+        if lost is None:
+            return
+        words = staff.may_be_lost(speech, lost.name, lost.phone, was=lost.was)
+        message = Message(lost.staff_chat, words, kind=Kind.STAFF, reply_to=lost.answer)
+        outbox.post(session, message, now=now, language=speech.language, key=lost.key)
 
     def _begin_to_send(self) -> None:
         """Go on where the program that sent until now has left off."""

@@ -178,8 +178,16 @@ def test_an_unknown_send_is_repeated_once_by_its_kind(session: Session, kind: Ki
         return
     (repeat,) = claim(session)
     assert (repeat.params["text"], repeat.kind, repeat.repeats) == ("<i>(again)</i>\noriginal", kind, row.id)
-    assert not outbox.unknown(session, repeat, "(again)", MONDAY)
+    goes_on = outbox.unknown(session, repeat, "(again)", MONDAY)
+    assert goes_on == (kind is Kind.SAFETY)
     assert claim(session) == []
+    if goes_on:  # until it is known, later each time
+        for seconds in (10, 30, 60):
+            assert claim(session, now=MONDAY + timedelta(seconds=seconds - 1)) == []
+            (repeat,) = claim(session, now=MONDAY + timedelta(seconds=seconds))
+            assert repeat.repeats == row.id
+            assert outbox.unknown(session, repeat, "(again)", MONDAY + timedelta(seconds=seconds))
+        return
     assert states(session) == {"original": "unknown", "<i>(again)</i>\noriginal": "unknown"}
 
 

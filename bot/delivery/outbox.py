@@ -85,6 +85,10 @@ REPEATABLE = frozenset(
 REPEATS = 10
 """How often such a method is tried while nobody knows what came of it; then what is behind it goes on."""
 
+SAFETY_PAUSE = timedelta(seconds=10)
+LONGEST_SAFETY_PAUSE = timedelta(minutes=5)
+"""Between tries of a safety text whose repeat is uncertain as well; longer each time, and until it is known."""
+
 NEWEST = 3
 """Copies of a card, besides the first, that are kept up to date."""
 
@@ -210,7 +214,7 @@ def put_back(session: Session, row: Claimed) -> None:
 
 def unknown(session: Session, row: Claimed, repeat_mark: str, now: datetime) -> bool:
     """Record that nobody knows whether `row` arrived; owe it once more, under `repeat_mark`, where its kind asks for
-    that.
+    that, and what is about somebody's safety until it is known.
 
     Returns True where it is owed again.
     """
@@ -222,6 +226,11 @@ def unknown(session: Session, row: Claimed, repeat_mark: str, now: datetime) -> 
         return False  # its reader's data were deleted meanwhile
     if original.state != "sending" or original.attempts != row.attempts:
         return False  # it is recorded already: the first try was only thought to have failed, or another program did
+    if row.repeats is not None and row.kind is Kind.SAFETY:
+        put_back(session, row)
+        later = now + min(SAFETY_PAUSE * row.attempts, LONGEST_SAFETY_PAUSE)
+        session.execute(update(_TABLE).where(_TABLE.c.id == row.id).values(due_at=later))
+        return True
     _settle(session, row.id, "unknown", now)
     if row.repeats is not None or row.method in REPEATABLE or not row.kind.repeated_when_uncertain:
         return False

@@ -55,6 +55,7 @@ def step(say: Speech, name: str) -> str:
         "visit": say._("visit soon"),
         "answers": say._("health questions before the visit"),
         "care": say._("care after a visit"),
+        "message": say._("a message"),
     }
     return names.get(name) or escape(name)
 

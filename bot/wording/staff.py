@@ -1,5 +1,7 @@
 """What staff read in their group."""
 
+from typing import Literal
+
 from bot.delivery.markup import escape
 from bot.wording.speech import Speech
 
@@ -245,6 +247,16 @@ def undeliverable(say: Speech, row_id: int) -> str:
     return say._(
         "⚠️ A message to a patient could not be sent (number {row} in the outbox). The log of the server says why."
     ).format(row=row_id)
+
+
+def may_be_lost(say: Speech, name: str, phone: str | None, *, was: Literal["answer", "card", "message"]) -> str:
+    """Tell staff that nobody knows whether something arrived, though it was sent twice."""
+    head = {
+        "answer": say._("⚠️ <b>This may not have reached {name}.</b> The network failed both times I sent it."),
+        "card": say._("⚠️ <b>A message here about {name} may be missing.</b> The network failed twice: see /pending."),
+        "message": say._("⚠️ <b>A message to {name} may not have arrived.</b> The network failed both times I sent it."),
+    }[was].format(name=escape(name))
+    return f"{head} {say._('Please call them.')}" + (f"\n☎ {escape(phone)}" if phone is not None else "")
 
 
 def poisoned(say: Speech) -> str:
