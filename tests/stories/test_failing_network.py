@@ -454,13 +454,18 @@ async def _put_out(clinic: Clinic, database: str) -> None:
     story = practice.story
     patient = Patient(story.anna, Random(SEED))  # noqa: S311  likewise
     async with practice.open():
-        await story.telegram.leave(story.group.id, story.telegram.bot_id)
         with capture_logs() as logs:
+            await story.telegram.leave(story.group.id, story.telegram.bot_id)
+            await story.settle()
+            assert list(await practice.wrong()) == ["staff"]  # at once, before anything is owed to the group
             await story.say(story.anna, patient.question)
             await story.tap(story.anna, ASK)
             await asyncio.sleep(2 * MINUTE)
         assert practice.cards(patient) == []
-        assert [log["event"] for log in logs if log["log_level"] == "error"] == ["outbox.unreachable"]
+        assert [log["event"] for log in logs if log["log_level"] == "error"] == [
+            "staff.put_out",
+            "outbox.unreachable",
+        ]
         assert list(await practice.wrong()) == ["staff"]
         assert (await practice.wrong())["staff"].endswith("seconds: see that the bot is in it and may write there")
         await story.telegram.join(story.group.id, story.telegram.bot_id)
