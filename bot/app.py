@@ -35,6 +35,7 @@ from bot.delivery.inbox import Kept, Stumbled
 from bot.delivery.intake import Intake
 from bot.delivery.limiter import Limiter, Rate
 from bot.delivery.messages import Kind, Message
+from bot.delivery.outbox import Claimed
 from bot.delivery.poller import ALLOWED_UPDATES, Poller, pauses
 from bot.delivery.replica import Replica
 from bot.delivery.wire import Refusal, Transport, Wire, WireError
@@ -67,6 +68,9 @@ TOLD_STAFF_CHAT = "staff chat setting"
 
 ROUND_SECONDS = 5
 """How often it is looked whether something has become due."""
+
+WEBHOOK_SECONDS = 60
+"""How often Telegram is asked whether updates still come to our address."""
 
 BACKUP_MINUTES = 10
 """How often it is looked whether a backup is due, and how soon one that failed is tried again."""
@@ -175,6 +179,7 @@ class App:
             sends=self._replica.sends,
             staff_chat=staffroom.chat,
             on_moved=lambda session, old, new: staffroom.moved(session, old, new, clock.now()),
+            on_lost=self._tell_of_lost,
             meters=self.meters,
         )
         self.claim_code: str | None = None
@@ -232,6 +237,8 @@ class App:
         if self.settings.webhook_url is None:
             poller = Poller(self.wire, self.take, may_fetch=self._replica.sends, meters=self.meters)
             self._tasks.append(asyncio.create_task(poller.run()))
+        else:
+            self._tasks.append(asyncio.create_task(self._watch_webhook()))
         if not subscribed:
             self._tasks.append(asyncio.create_task(self._subscribe_at_last()))
         self._tasks.append(asyncio.create_task(self._introduce()))
@@ -343,6 +350,29 @@ class App:
             if await self._subscribe():
                 return
 
+    async def _watch_webhook(self) -> None:
+        while True:
+            await asyncio.sleep(WEBHOOK_SECONDS)
+            if self._replica.leads:
+                await self._look_at_webhook()
+
+    async def _look_at_webhook(self) -> None:
+        """See that updates still come to our address, and set it again where another program has taken it away."""
+        try:
+            info = await self.wire.call("getWebhookInfo")
+            if info.get("url") == self.settings.webhook_url:
+                return self.meters.fetched()
+            log.error("webhook.lost", advice="another program uses this bot's token: find it and stop it")
+            self.meters.not_fetched("the webhook was taken away, and is being set again: does another program run?")
+            await self._subscribe()
+        except Refusal as refusal:
+            log.error("webhook.not_known", code=refusal.code)
+            advice = ": see that MESOBOT_TOKEN is right" if refusal.code in (401, 404) else ""
+            self.meters.not_fetched(f"Telegram refuses this bot ({refusal.code}){advice}")
+        except (WireError, SettingsError) as error:
+            log.warning("webhook.not_known", error=type(error).__name__)
+            self.meters.not_fetched("Telegram cannot be reached, or does not take the webhook's address")
+
     async def _introduce(self) -> None:
         """Tell Telegram which commands there are; a failure only costs the list of commands."""
         try:
@@ -433,6 +463,16 @@ class App:
             ]
         )
         return min((due for due in found if due is not None), default=None)
+
+    def _tell_of_lost(self, session: Session, row: Claimed) -> None:
+        """Tell staff that nobody knows whether a message arrived, though it was repeated."""
+        speech, now = self.speeches.default, self.clock.now()
+        lost = undelivered.lost(session, row.id, now)
+        if lost is None:
+            return
+        words = staff.may_be_lost(speech, lost.name, lost.phone, was=lost.was)
+        message = Message(lost.staff_chat, words, kind=Kind.STAFF, reply_to=lost.answer)
+        outbox.post(session, message, now=now, language=speech.language, key=lost.key)
 
     def _begin_to_send(self) -> None:
         """Go on where the program that sent until now has left off."""

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -68,13 +69,27 @@ def place(error: BaseException) -> str:
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
 
 
+_strays: dict[str, tuple[float, int]] = {}
+"""When each line about a stray error was written last, and how many like it were left out since."""
+
+
 def note_stray(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what the event loop reports that nobody caught; asyncio's own way prints objects, and words with them."""
+    """Log what the event loop reports that nobody caught; asyncio's own way prints objects, and words with them.
+    The same line comes once a second, with how many were left out: a full one has thousands."""
     error = context.get("exception")
+    line = place(error) if error is not None else str(context.get("message", ""))[:40]
+    since, left_out = _strays.get(line, (0.0, 0))
+    if since and time.monotonic() - since < 1.0:
+        _strays[line] = since, left_out + 1
+        return
+    if len(_strays) >= 100:
+        _strays.clear()
+    _strays[line] = time.monotonic(), 0
+    more = {"left_out": left_out} if left_out else {}
     if error is None:  # asyncio's own sentence, such as "Task was destroyed but it is pending!"
-        log.error("loop.complaint", what=str(context.get("message", "")).partition("<")[0].strip()[:80])
+        log.error("loop.complaint", what=str(context.get("message", "")).partition("<")[0].strip()[:80], **more)
     else:
-        log.error("loop.stray_error", error=type(error).__name__, at=place(error))
+        log.error("loop.stray_error", error=type(error).__name__, at=line, **more)
 
 
 class _Foreign(logging.Formatter):

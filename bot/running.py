@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import ctypes
+import fcntl
 import gc
+import os
 import signal
 import socket
 from collections.abc import Iterable
 from importlib import metadata
+from pathlib import Path
 
 import structlog
 
@@ -16,7 +19,7 @@ from bot.app import App
 from bot.clock import SystemClock
 from bot.config import Clinic, Settings
 from bot.delivery.wire import HttpTransport
-from bot.errors import SettingsError
+from bot.errors import SettingsError, StoreError
 from bot.meters import Meters, Pulse
 from bot.store.database import SCHEMA, Database, parse_url
 from bot.supervisor import Supervisor
@@ -41,6 +44,7 @@ async def run(
         _try_listen("MESOBOT_LISTEN", settings.listen)
     if settings.metrics_listen:
         _try_listen("MESOBOT_METRICS_LISTEN", settings.metrics_listen)
+    lock = _only_one(settings.database_url)
     database = Database(parse_url(settings.database_url))
     try:
         transport = HttpTransport(settings.api_url, settings.token.get_secret_value())
@@ -58,8 +62,29 @@ async def run(
                 await app.stop()
     finally:
         database.close()
+        if lock is not None:
+            os.close(lock)
     log.info("bot.stopped")
     return 0
+
+
+def _only_one(address: str) -> int | None:
+    """Take the lock beside an SQLite file, which the system frees however the program ends; raises StoreError where
+    another one has it. PostgreSQL can be shared."""
+    url = parse_url(address)
+    if url.get_backend_name() != "sqlite" or not Path(url.database or "").absolute().parent.is_dir():
+        return None  # of a folder that is missing the database says more
+    file = f"{url.database}.lock"
+    try:
+        lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"the file {file} cannot be written: {error.strerror}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise StoreError(f"another mesobot runs on {url.database}: stop it first") from None
+    return lock
 
 
 def _secrets(settings: Settings) -> list[str]:

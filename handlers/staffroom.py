@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+import structlog
 from telegram import ChatMember, Update
 from telegram import Message as TelegramMessage
 from telegram.ext import (
@@ -31,6 +32,8 @@ from bot.wording import visits as visit_words
 from handlers import arrivals, cards, endings, gaps, records, visits
 from handlers.desk import Desk, Owed
 from handlers.pages import Page
+
+log = structlog.get_logger()
 
 GROUP = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
 ANSWER_LIMIT = TEXT_LIMIT - 200
@@ -258,6 +261,10 @@ async def membership(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -
         await desk.keep(
             update, desk.staff_speech, lambda session, now: change_reach(session, chat.id, now), lambda _: []
         )
+    elif out and await desk.keep(
+        update, desk.staff_speech, lambda session, now: staffroom.put_out(session, chat.id, now), lambda _: []
+    ):
+        log.error("staff.put_out", chat=chat.id, advice="add the bot to the staff group again")
     elif not out and change.old_chat_member.status in OUT and chat.type != chat.CHANNEL:
         await desk.keep(
             update,

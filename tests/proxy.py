@@ -16,6 +16,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.url = ""
+        self._held: set[socket.socket] = set()
         self._open: set[socket.socket] = set()
         self._listen()
 
@@ -40,6 +41,10 @@ class Proxy:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
+    def hold(self) -> None:
+        """Let the connections there are stay open and say nothing any more; a new one works."""
+        self._held |= self._open
+
     def restore(self) -> None:
         """Take connections again, at the same port."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
@@ -60,7 +65,8 @@ class Proxy:
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while block := source.recv(65536):
-                target.sendall(block)
+                if source not in self._held:
+                    target.sendall(block)
         for one in (source, target):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

@@ -16,15 +16,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, StatementError
 from sqlalchemy.orm import Session
 
 from bot.errors import StoreError
+from bot.meters import Pulse
 from bot.store import migrations
 from bot.store.database import OWED, SCHEMA, Database, is_passing, parse_url
 from bot.store.models import Base, Fact, Patient
 from tests.postgres import Cluster
+from tests.proxy import Proxy
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EXPECTED = "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
@@ -420,3 +422,50 @@ def test_an_error_does_not_show_the_password() -> None:
     database.close()
     assert "hush-hush" not in str(caught.value)
     assert str(caught.value).startswith("the database at postgresql+psycopg://mesobot:***@127.0.0.1:1/mesobot cannot")
+
+
+async def test_a_server_that_goes_silent_is_said_and_its_connections_are_given_up(
+    any_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if any_database.startswith("sqlite"):
+        pytest.skip("a file does not go silent")
+    monkeypatch.setattr("bot.store.database.SILENCE", 0.01)
+    monkeypatch.setattr("bot.store.database.GIVE_UP", 0.05)
+    with Proxy.of(any_database) as proxy:
+        database = Database(parse_url(proxy.url))
+        pulse = database.meters = Pulse()
+        for ask in (database.transaction, database.read):
+            assert await ask(lambda session: session.scalar(select(1))) == 1
+            proxy.hold()
+            assert await ask(lambda session: session.scalar(select(2))) == 2  # a new connection has taken its place
+            assert pulse.database_trouble is not None
+            with pytest.raises(OperationalError) as raised:
+                await ask(lambda session: (session.connection(), proxy.hold(), session.scalar(select(3))))
+            assert is_passing(raised.value)
+        database.close()
+
+
+async def test_a_silent_server_does_not_keep_the_program_from_ending(
+    any_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if any_database.startswith("sqlite"):
+        pytest.skip("a file does not go silent")
+    monkeypatch.setattr("bot.store.database.CLOSING", 0.05)
+    with Proxy.of(any_database) as proxy:
+        database = Database(parse_url(proxy.url))
+        assert await database.read(lambda session: session.scalar(select(1))) == 1
+        proxy.hold()
+        waiting = asyncio.ensure_future(database.read(lambda session: session.scalar(select(2))))
+        await asyncio.sleep(0)
+        database.close()
+        assert await waiting == 2
+
+
+async def test_only_what_the_running_bot_asks_is_broken_off_for_its_length(any_database: str) -> None:
+    if any_database.startswith("sqlite"):
+        pytest.skip("a file has no such limit")
+    database = Database(parse_url(any_database))
+    limit = text("SHOW statement_timeout")
+    assert await database.transaction(lambda session: session.scalar(limit)) == "10s"
+    assert database.write_now(lambda session: session.scalar(limit)) == "0"
+    database.close()

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
@@ -334,3 +335,21 @@ async def test_the_server_stops(cluster: Cluster) -> None:
         assert pulse.database_trouble == "the database server is stopping or starting: wait, and see that it runs"
         assert [log["event"] for log in logs] == ["database.fails"]
         database.close()
+
+
+async def test_a_webhook_that_is_taken_away_is_said_and_set_again(any_story: Story) -> None:
+    story = any_story
+    assert story.app is not None
+    assert story.database is not None
+    counters = story.app.meters = Counters("9.9", "9999")
+    counters.started("mesobot")
+    hook = {"webhook_url": "https://clinic.example/hook", "webhook_secret": SecretStr("s" * 32)}
+    story.app.settings = story.app.settings.model_copy(update=hook)
+    looks = Health(story.database, story.clock, counters, version="9.9", polls=False)
+    await story.app._look_at_webhook()
+    assert (await looks.report())["wrong"]["webhook"].startswith("the webhook was taken away")
+    await story.app._look_at_webhook()
+    assert "webhook" not in (await looks.report())["wrong"]
+    story.app.wire = Wire(Scripted(lambda *_: refused(401, "Unauthorized")))
+    await story.app._look_at_webhook()
+    assert (await looks.report())["wrong"]["webhook"].startswith("Telegram refuses this bot (401)")

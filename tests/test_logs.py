@@ -106,3 +106,19 @@ async def test_what_nobody_caught_is_one_line_without_words(written: Callable[[F
         f"level=error event=loop.stray_error error=ValueError at=test_logs.py:{fail.__code__.co_firstlineno + 1}",
         'level=error event=loop.complaint what="Task was destroyed but it is pending!"',
     ]
+
+
+async def test_the_same_stray_error_is_written_once_a_second_with_a_count(
+    written: Callable[[Format], io.StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, now = written("text"), [100.0]
+    monkeypatch.setattr("bot.logs._strays", {})
+    monkeypatch.setattr("bot.logs.time.monotonic", lambda: now[0])
+    loop = asyncio.get_running_loop()
+    for _ in range(1000):
+        logs.note_stray(loop, {"exception": OSError("canary")})
+    now[0] += 1
+    logs.note_stray(loop, {"exception": OSError("canary")})
+    lines = [line.partition(" ")[2] for line in stream.getvalue().splitlines()]
+    assert len(lines) == 2
+    assert lines[1].endswith("left_out=999")

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
@@ -98,8 +99,45 @@ def test_a_chat_with_a_long_queue_does_not_hide_the_others(session: Session) -> 
     for number in range(100):
         owe(session, ANNA, f"{number}")
     owe(session, TOM, "reply to Tom")
-    assert texts(claim(session)) == ["0"]
-    assert texts(claim(session, ANNA)) == ["reply to Tom"]
+    assert texts(claim(session)) == ["0", "reply to Tom"]
+
+
+def test_a_chat_with_a_long_queue_does_not_put_what_is_less_urgent_before_anothers_emergency(session: Session) -> None:
+    for number in range(100):
+        owe(session, ANNA, f"{number}", Kind.SAFETY, due_at=MONDAY - timedelta(minutes=2))
+    owe(session, GROUP, "words", Kind.STAFF, due_at=MONDAY - timedelta(minutes=2))
+    owe(session, GROUP, "card of Tom", Kind.SAFETY)
+    assert texts(claim(session)) == ["0", "card of Tom"]
+    assert texts(claim(session, ANNA)) == ["words"]
+
+
+def test_late_rows_do_not_put_what_is_less_urgent_first(session: Session) -> None:
+    for number in range(100):
+        owe(session, GROUP, f"late {number}", Kind.REPLY, LONG_AGO, valid_until=MONDAY - timedelta(seconds=1))
+    owe(session, GROUP, "reply", Kind.REPLY)
+    owe(session, GROUP, "words", Kind.STAFF)
+    assert texts(claim(session)) == ["reply"]
+
+
+def test_what_is_due_is_found_by_its_index(database_file: Path) -> None:
+    """However much is planned for later, only what is due is looked at."""
+    database = Database(parse_url(f"sqlite:///{database_file}"))
+    asked: list[tuple[str, Any]] = []
+    with Session(database._writer) as session:
+        for number in range(100):
+            owe(session, ANNA, f"{number}")
+        event.listen(database._writer, "before_cursor_execute", lambda *args: asked.append((args[2], args[3])))
+        claim(session)
+        outbox.next_due(session)
+        looks = [(query, values) for query, values in asked if "SELECT" in query and "UPDATE" not in query]
+        assert len(looks) == 3  # of each urgency, of one once more beside the long queue, and when the next is due
+        for query, values in looks:
+            steps = [row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)]
+            reads = [step for step in steps if "outbox" in step]
+            assert reads
+            assert all("INDEX ix_outbox_pending (urgency=?" in step for step in reads), steps
+            assert not any("TEMP B-TREE" in step for step in steps)
+    database.close()
 
 
 def test_what_is_too_late_is_not_sent_and_hides_nothing(session: Session) -> None:
@@ -140,8 +178,16 @@ def test_an_unknown_send_is_repeated_once_by_its_kind(session: Session, kind: Ki
         return
     (repeat,) = claim(session)
     assert (repeat.params["text"], repeat.kind, repeat.repeats) == ("<i>(again)</i>\noriginal", kind, row.id)
-    assert not outbox.unknown(session, repeat, "(again)", MONDAY)
+    goes_on = outbox.unknown(session, repeat, "(again)", MONDAY)
+    assert goes_on == (kind is Kind.SAFETY)
     assert claim(session) == []
+    if goes_on:  # until it is known, later each time
+        for seconds in (10, 30, 60):
+            assert claim(session, now=MONDAY + timedelta(seconds=seconds - 1)) == []
+            (repeat,) = claim(session, now=MONDAY + timedelta(seconds=seconds))
+            assert repeat.repeats == row.id
+            assert outbox.unknown(session, repeat, "(again)", MONDAY + timedelta(seconds=seconds))
+        return
     assert states(session) == {"original": "unknown", "<i>(again)</i>\noriginal": "unknown"}
 
 

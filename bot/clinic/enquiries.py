@@ -694,10 +694,11 @@ def _card(session: Session, enquiry: Enquiry) -> Card:
         patient.chat_id,
         patient.language,
         visit.code if visit else None,
-        _phone(session, enquiry.chat_id),
+        phone(session, enquiry.chat_id),
     )
 
 
-def _phone(session: Session, chat_id: int) -> str | None:
+def phone(session: Session, chat_id: int) -> str | None:
+    """Return the number under which a patient can be called, as far as it is known."""
     visited = select(Visit.phone).where(Visit.chat_id == chat_id).order_by(Visit.id.desc()).limit(1)
     return session.scalar(visited) or session.scalar(select(Draft.phone).where(Draft.chat_id == chat_id))

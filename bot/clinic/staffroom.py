@@ -14,6 +14,8 @@ from bot.store.models import Audit, Fact
 
 STAFF_CHAT = "staff chat"
 CLAIM_CODE = "claim code"
+PUT_OUT = "staff group put the bot out"
+"""The group, and since when."""
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """Letters and digits that nobody mixes up."""
 
@@ -82,14 +84,26 @@ def let_in(session: Session, chat_id: int, now: datetime) -> int | None:
     """Owe the staff group what it could not be sent while the bot was out of it; returns the staff group's id."""
     ours = chat(session)
     if ours == chat_id:
+        session.execute(delete(Fact).where(Fact.name == PUT_OUT))
         outbox.unpark(session, chat_id, now)
     return ours
 
 
+def put_out(session: Session, chat_id: int, now: datetime) -> bool:
+    """Note that the bot was taken out of a group; True where it is the staff group."""
+    if chat(session) != chat_id:
+        return False
+    session.merge(Fact(name=PUT_OUT, value=f"{chat_id} {now.isoformat()}"))
+    return True
+
+
 def closed_since(session: Session) -> datetime | None:
-    """Return since when the staff group takes no messages, as far as one was tried."""
-    ours = chat(session)
-    return outbox.parked_since(session, ours) if ours is not None else None
+    """Return since when the staff group takes no messages: the bot was put out of it, or one was tried in vain."""
+    ours, out = chat(session), session.get(Fact, PUT_OUT)
+    if ours is None:
+        return None
+    group, _, at = out.value.partition(" ") if out is not None else ("", "", "")
+    return datetime.fromisoformat(at) if group == str(ours) else outbox.parked_since(session, ours)
 
 
 def _digest(code: str) -> str:

@@ -1,13 +1,19 @@
-"""Whom staff have to telephone, as news: each new line of the call list is told of once."""
+"""Whom staff have to telephone, as news: each new line of the call list is told of once.
+
+So is, at once, what may be lost: a message of which nobody knows whether it arrived, though it was repeated.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from bot.clinic import calls, followups, patients, staffroom, visits
-from bot.store.models import Call, Fact, Outgoing, Patient, Visit
+from bot.clinic import calls, enquiries, followups, patients, staffroom, visits
+from bot.delivery import outbox
+from bot.delivery.messages import Kind
+from bot.store.models import Call, Enquiry, Fact, Outgoing, Patient, Visit
 
 WHYS = {"failed": "refused", "parked": calls.BLOCKED, "unknown": "uncertain"}
 """Why something did not arrive, by what became of it in the outbox."""
@@ -21,6 +27,66 @@ class News:
 
     people: int
     staff_chat: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Something that may be lost: a message to a patient, staff's `answer` among them, or a card in the group."""
+
+    key: str
+    staff_chat: int
+    name: str
+    phone: str | None
+    was: Literal["answer", "card", "message"]
+    answer: int | None
+    """Staff's own message that was to reach the patient."""
+
+
+def lost(session: Session, row_id: int, now: datetime) -> Lost | None:
+    """Note that this repeat may not have arrived either; None where staff need not, or cannot, be told, or were."""
+    row, staff_chat = session.get(Outgoing, row_id), staffroom.chat(session)
+    if row is None or staff_chat is None or row.method in outbox.REPEATABLE or row.kind == Kind.OFFER:
+        return None
+    key = f"lost:{row.repeats}"
+    if session.scalar(select(Outgoing.id).where(Outgoing.key == key)) is not None:
+        return None
+    if row.chat_id < 0:
+        return _lost_card(session, row, key, staff_chat)
+    patient = session.get(Patient, row.chat_id)
+    if patient is None:
+        return None
+    if not (row.subject or "").startswith(f"{followups.SUBJECT}:"):  # which has a line of its own
+        _list(session, row, now)
+    chat, _, said = (row.source or "").partition(":")
+    answer = int(said) if chat == str(staff_chat) and said.isdecimal() else None
+    was: Literal["answer", "message"] = "message" if answer is None else "answer"
+    return Lost(key, staff_chat, patients.display_name(patient), enquiries.phone(session, row.chat_id), was, answer)
+
+
+def _lost_card(session: Session, row: Outgoing, key: str, staff_chat: int) -> Lost | None:
+    """Return whom a card was about; a safety card is repeated until it is there."""
+    noun, _, number = (row.subject or "").partition(":")
+    if row.kind == Kind.SAFETY or not number.isdecimal():
+        return None
+    visit = session.get(Visit, int(number)) if noun == visits.SUBJECT else None
+    if visit is not None:
+        return Lost(key, staff_chat, visit.name, visit.phone, "card", None)
+    enquiry = session.get(Enquiry, int(number)) if noun == enquiries.SUBJECT else None
+    patient = session.get(Patient, enquiry.chat_id) if enquiry is not None else None
+    if patient is None:
+        return None
+    phone = enquiries.phone(session, patient.chat_id)
+    return Lost(key, staff_chat, patients.display_name(patient), phone, "card", None)
+
+
+def _list(session: Session, row: Outgoing, now: datetime) -> None:
+    """Put the patient on the call list, whose lines are about visits: the newest there is."""
+    newest = select(Visit.id).where(Visit.chat_id == row.chat_id).order_by(Visit.starts_at.desc()).limit(1)
+    visit_id = session.scalar(newest)
+    key = f"outbox:{row.repeats}"
+    if visit_id is not None and session.scalar(select(Call.id).where(Call.key == key)) is None:
+        why, what = "uncertain", "message"
+        session.add(Call(key=key, visit_id=visit_id, chat_id=row.chat_id, why=why, what=what, created_at=now))
 
 
 def look(session: Session, now: datetime) -> News:

@@ -108,7 +108,7 @@ class Voice:
 
 class Dispatcher:
     """Sends until it is stopped, while `sends` says that it is this program that does; `on_moved` is told of a group's
-    new id in the transaction that redirects its messages."""
+    new id in the transaction that redirects its messages, `on_lost` of a repeat that may not have arrived either."""
 
     def __init__(
         self,
@@ -121,6 +121,7 @@ class Dispatcher:
         sends: Callable[[], bool] = lambda: True,
         staff_chat: Callable[[Session], int | None] = lambda _: None,
         on_moved: Callable[[Session, int, int], None] = lambda *_: None,
+        on_lost: Callable[[Session, Claimed], None] = lambda *_: None,
         meters: Meters | None = None,
     ) -> None:
         self._database = database
@@ -132,6 +133,7 @@ class Dispatcher:
         self._has_taken_over = False
         self._staff_chat = staff_chat
         self._on_moved = on_moved
+        self._on_lost = on_lost
         self._meters = meters or Meters()
         self._wake = asyncio.Event()
         self._quiet = asyncio.Event()
@@ -384,6 +386,8 @@ class Dispatcher:
     def _repeat(self, session: Session, row: Claimed) -> None:
         again = outbox.unknown(session, row, self._voice.repeat_mark(row.language), self._clock.now())
         log.info("outbox.unknown", row=row.id, kind=row.kind.value, repeated=again)
+        if row.repeats is not None:
+            self._on_lost(session, row)
 
     def _alarm(self, session: Session, row: Claimed) -> None:
         """Tell staff that somebody does not get a message; that such an alarm does not arrive is not told again."""

@@ -24,6 +24,9 @@ from bot.store.models import Outgoing, Patient
 WAVE = 8
 """Rows sent side by side between two commits."""
 
+_LOOK = 4 * WAVE
+"""Due rows that are looked at in one go."""
+
 URGENCIES = sorted({kind.urgency for kind in Kind})
 PLANNED = Kind.CARE.urgency
 """Of what nobody waits for: reminders and follow-ups."""
@@ -34,19 +37,18 @@ _CLAIMED = [
     _TABLE.c[name]
     for name in ("id", "chat_id", "kind", "method", "params", "language", "attempts", "due_at", "repeats", "subject")
 ]
-_DUE = union_all(
-    *(
-        select(
-            select(*_TABLE.c["id", "chat_id", "urgency", "due_at", "valid_until"])
-            .where(_TABLE.c.state == "pending", _TABLE.c.urgency == urgency, _TABLE.c.due_at <= bindparam("now"))
-            .where(_TABLE.c.chat_id.not_in(bindparam("busy", expanding=True)))
-            .order_by(_TABLE.c.due_at, _TABLE.c.id)
-            .limit(bindparam("most"))
-            .subquery()
-        )
-        for urgency in URGENCIES
+_DUE = {
+    urgency: select(
+        select(*_TABLE.c["id", "chat_id", "urgency", "due_at", "valid_until"])
+        .where(_TABLE.c.state == "pending", _TABLE.c.urgency == urgency, _TABLE.c.due_at <= bindparam("now"))
+        .where(_TABLE.c.chat_id.not_in(bindparam("busy", expanding=True)))
+        .order_by(_TABLE.c.due_at, _TABLE.c.id)
+        .limit(bindparam("most"))
+        .subquery()
     )
-)
+    for urgency in URGENCIES
+}
+_ALL_DUE = union_all(*_DUE.values())
 _EARLIEST = union_all(
     *(
         select(literal(urgency), func.min(_TABLE.c.due_at))
@@ -82,6 +84,10 @@ REPEATABLE = frozenset(
 
 REPEATS = 10
 """How often such a method is tried while nobody knows what came of it; then what is behind it goes on."""
+
+SAFETY_PAUSE = timedelta(seconds=10)
+LONGEST_SAFETY_PAUSE = timedelta(minutes=5)
+"""Between tries of a safety text whose repeat is uncertain as well; longer each time, and until it is known."""
 
 NEWEST = 3
 """Copies of a card, besides the first, that are kept up to date."""
@@ -153,19 +159,24 @@ def post(
 def claim(session: Session, *, now: datetime, most: int, busy: Collection[int], held: bool = False) -> list[Claimed]:
     """Mark up to `most` due rows as `sending`, the most urgent first, one a chat and none of `busy` chats; where it is
     `held`, nothing that only the time asks for."""
-    rows = session.execute(_DUE, {"now": now, "busy": list(busy), "most": 4 * WAVE}).all()
+    looked_at = session.execute(_ALL_DUE, {"now": now, "busy": list(busy), "most": _LOOK}).all()
     chosen: dict[int, int] = {}
-    stale: list[int] = []
-    for row in sorted(rows, key=lambda row: (row.urgency, row.due_at, row.id)):
-        if held and row.urgency == PLANNED:
+    for urgency in URGENCIES:
+        if held and urgency == PLANNED:
             continue
-        if row.valid_until is not None and row.valid_until < now:
-            stale.append(row.id)
-        elif len(chosen) < most:
-            chosen.setdefault(row.chat_id, row.id)
-    _settle_all(session, stale, "stale", now)
+        rows: Sequence[Row[Any]] = [row for row in looked_at if row.urgency == urgency]
+        while len(chosen) < most:
+            stale = [row.id for row in rows if row.valid_until is not None and row.valid_until < now]
+            _settle_all(session, stale, "stale", now)
+            for row in sorted(rows, key=lambda row: (row.due_at, row.id)):
+                if row.id not in stale and len(chosen) < most:
+                    chosen.setdefault(row.chat_id, row.id)
+            if len(rows) < _LOOK:
+                break
+            # there may be more, behind a long queue of one chat: the others come before what is less urgent
+            rows = session.execute(_DUE[urgency], {"now": now, "busy": [*busy, *chosen], "most": _LOOK}).all()
     if not chosen:
-        return claim(session, now=now, most=most, busy=busy, held=held) if stale else []
+        return []
     claimed = session.execute(_CLAIM, {"chosen": list(chosen.values())}).all()
     order = {row_id: place for place, row_id in enumerate(chosen.values())}
     return [_claimed(row) for row in sorted(claimed, key=lambda row: order[row.id])]
@@ -203,7 +214,7 @@ def put_back(session: Session, row: Claimed) -> None:
 
 def unknown(session: Session, row: Claimed, repeat_mark: str, now: datetime) -> bool:
     """Record that nobody knows whether `row` arrived; owe it once more, under `repeat_mark`, where its kind asks for
-    that.
+    that, and what is about somebody's safety until it is known.
 
     Returns True where it is owed again.
     """
@@ -215,6 +226,11 @@ def unknown(session: Session, row: Claimed, repeat_mark: str, now: datetime) -> 
         return False  # its reader's data were deleted meanwhile
     if original.state != "sending" or original.attempts != row.attempts:
         return False  # it is recorded already: the first try was only thought to have failed, or another program did
+    if row.repeats is not None and row.kind is Kind.SAFETY:
+        put_back(session, row)
+        later = now + min(SAFETY_PAUSE * row.attempts, LONGEST_SAFETY_PAUSE)
+        session.execute(update(_TABLE).where(_TABLE.c.id == row.id).values(due_at=later))
+        return True
     _settle(session, row.id, "unknown", now)
     if row.repeats is not None or row.method in REPEATABLE or not row.kind.repeated_when_uncertain:
         return False

@@ -7,7 +7,10 @@ run in four was undone by another.)
 """
 
 import asyncio
+import contextlib
 import os
+import socket
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +37,30 @@ READERS = 4
 
 WAIT = 5.0
 """Seconds to wait for another program that writes."""
+
+CONNECT: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""A connection whose other machine has gone without a word is given up within about ten seconds."""
+
+STATEMENT = 10.0
+"""Seconds after which PostgreSQL breaks off a running bot's statement; what migrates or copies takes its time."""
+
+SILENCE = 8.0
+"""Seconds after which it is said that the database does not answer."""
+
+GIVE_UP = 15.0
+"""Seconds after which the connections of a transaction that has had no answer are broken off: where something between
+acknowledges every packet, the network never says that the other side is gone."""
+
+CLOSING = 5.0
+"""Seconds that what is still running may take when the program ends."""
+
+_HURRIED = "mesobot_hurried"
 
 STALL = 0.8 * WAIT
 """Seconds after which PostgreSQL breaks off a transaction whose program has gone silent, so that others can write."""
@@ -80,6 +107,9 @@ class Database:
         engine = _sqlite if self.is_sqlite else _postgresql
         self._writer = engine(url, 1, writes=True)
         self._reader = engine(url, READERS, writes=False)
+        # what the running bot asks is short; what migrates or copies goes by the engine itself
+        self._hurried = self._writer.execution_options(**{_HURRIED: True})
+        self._open = {"write": _Open(self._writer), "read": _Open(self._reader)}
         self._write_threads = ThreadPoolExecutor(1, "database-write")
         self._read_threads = ThreadPoolExecutor(READERS, "database-read")
 
@@ -90,7 +120,7 @@ class Database:
 
     async def transaction(self, work: Callable[[Session], T]) -> T:
         """Run `work` in one transaction: returning commits, raising undoes everything and raises on."""
-        result, owed = await self._metered("write", self._write_threads, self._write, work)
+        result, owed = await self._metered("write", self._write_threads, self._write_hurried, work)
         if owed:
             self.on_owed()
         return result
@@ -106,13 +136,31 @@ class Database:
         run: Callable[[Callable[[Session], T]], U],
         work: Callable[[Session], T],
     ) -> U:
-        began = time.perf_counter()
+        loop, began = asyncio.get_running_loop(), time.perf_counter()
+        at_work: list[float] = []  # since when; until then it waits for others, whose fault that may be
+
+        def started(work: Callable[[Session], T]) -> U:
+            at_work.append(time.perf_counter())
+            return run(work)
+
+        def look() -> None:
+            passed = time.perf_counter() - at_work[0] if at_work else 0.0
+            if passed >= SILENCE:
+                self.meters.database_failed(trouble.SILENT)
+            if passed >= GIVE_UP and not self.is_sqlite:
+                self._open[access].break_off()
+            later = next((limit - passed for limit in (SILENCE, GIVE_UP) if limit > passed), GIVE_UP)
+            watch.append(loop.call_later(later, look))
+
+        watch = [loop.call_later(SILENCE, look)]
         try:
-            done = await asyncio.get_running_loop().run_in_executor(threads, run, work)
+            done = await loop.run_in_executor(threads, started, work)
         except Exception as error:
             if (why := trouble.why(error)) is not None:
                 self.meters.database_failed(why)
             raise
+        finally:
+            watch[-1].cancel()
         self.meters.transacted(access, time.perf_counter() - began)
         return done
 
@@ -142,18 +190,29 @@ class Database:
             raise self._unusable(error) from error
 
     def close(self) -> None:
-        """Wait for running work and let go of threads and connections."""
+        """Wait for running work, but not for a server that does not answer, and let go of threads and connections."""
+        last = threading.Timer(CLOSING, self._break_off)
+        if not self.is_sqlite:
+            last.start()
         self._write_threads.shutdown()
         self._read_threads.shutdown()
+        last.cancel()
         self._writer.dispose()
         self._reader.dispose()
+
+    def _break_off(self) -> None:
+        for one in self._open.values():
+            one.break_off()
 
     def _unusable(self, error: SQLAlchemyError) -> StoreError:
         return StoreError(f"the database at {self.url.render_as_string()} cannot be used: {_first_line(error)}")
 
-    def _write(self, work: Callable[[Session], T]) -> tuple[T, bool]:
+    def _write_hurried(self, work: Callable[[Session], T]) -> tuple[T, bool]:
+        return self._write(work, self._hurried)
+
+    def _write(self, work: Callable[[Session], T], engine: Engine | None = None) -> tuple[T, bool]:
         info = {leases.OWNER: self.owner} if self.owner is not None else {}
-        with Session(self._writer, expire_on_commit=False, info=info) as session, session.begin():
+        with Session(engine or self._writer, expire_on_commit=False, info=info) as session, session.begin():
             result = work(session)
             if self.owner is not None and OWED in session.info:
                 session.flush()
@@ -205,6 +264,7 @@ def _postgresql(url: URL, connections: int, *, writes: bool) -> Engine:
         max_overflow=0,
         hide_parameters=True,
         pool_pre_ping=True,
+        connect_args=CONNECT,
         # behind the lock each statement sees all that was committed; a reader sees what one snapshot holds
         isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
         execution_options={"postgresql_readonly": not writes},
@@ -213,13 +273,35 @@ def _postgresql(url: URL, connections: int, *, writes: bool) -> Engine:
 
         @event.listens_for(engine, "begin")
         def _take_turn(connection: Connection) -> None:
+            limit = STATEMENT if connection.get_execution_options().get(_HURRIED) else 0
             connection.exec_driver_sql(
+                f"SET LOCAL statement_timeout = {limit * 1000:.0f};"
                 f"SET LOCAL lock_timeout = {WAIT * 1000:.0f};"
                 f"SET LOCAL idle_in_transaction_session_timeout = {STALL * 1000:.0f};"
                 f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"
             )
 
     return engine
+
+
+class _Open:
+    """The connections of an engine that are open, so that they can be broken off from outside."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._connections: list[Any] = []
+        event.listen(engine, "connect", lambda connection, _: self._connections.append(connection))
+        event.listen(engine, "close", lambda connection, _: self._forget(connection))
+        event.listen(engine, "close_detached", self._forget)
+
+    def break_off(self) -> None:
+        """Let whoever waits for an answer find the connection closed; they and the others connect again."""
+        for one in list(self._connections):
+            with contextlib.suppress(Exception), socket.socket(fileno=os.dup(one.pgconn.socket)) as side:
+                side.shutdown(socket.SHUT_RDWR)
+
+    def _forget(self, connection: Any) -> None:
+        with contextlib.suppress(ValueError):
+            self._connections.remove(connection)
 
 
 def _lower(text: str | None) -> str | None:

@@ -12,7 +12,12 @@ from sqlalchemy.orm import Session
 
 CHANNEL = "mesobot"
 
-KEEPALIVES: dict[str, Any] = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+KEEPALIVES: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 """A connection on which little is said must find out that the other side is gone."""
 
 

@@ -18,12 +18,15 @@ SQLITE = {
 }
 """By the name of the error, without what SQLite appends to it."""
 
+SILENT = "the database does not answer: see that it runs, and the network to it"
+
 POSTGRESQL = {
     "08": "the database server cannot be reached: see that it runs, and the network to it",
     "28": "the database server refuses the password: correct MESOBOT_DATABASE_URL",
     "3D": "the database does not exist: create it, or correct MESOBOT_DATABASE_URL",
     "53100": "the database server's disk is full: make room there",
     "53300": "the database server has no connection left: raise its max_connections, or stop what holds them",
+    "57014": SILENT,
     "55P03": "another program holds the database: find it and stop it",
     "57P": "the database server is stopping or starting: wait, and see that it runs",
     "25006": "the database server takes no writes: it is a standby; correct MESOBOT_DATABASE_URL",

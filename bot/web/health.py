@@ -103,6 +103,8 @@ class Health:
         elif self._polls and pulse.since_fetched > LONGEST_SILENCE:
             why = f": {pulse.no_fetch}" if pulse.no_fetch else ""
             wrong["fetching"] = f"no updates were fetched for {pulse.since_fetched:.0f} seconds{why}"
+        elif not self._polls and pulse.no_fetch:
+            wrong["webhook"] = pulse.no_fetch
         if oldest and oldest.update and now - oldest.update > LATE:
             wrong["inbox"] = f"an update has waited for {_seconds(now, oldest.update)} seconds"
         if oldest and oldest.due and now - oldest.due > LATE:

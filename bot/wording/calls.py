@@ -63,6 +63,7 @@ def step(say: Speech, name: str) -> str:
         "news": say._("news of the visit"),
         "cannot come": say._("cannot come"),
         "another time": say._("needs another time"),
+        "message": say._("a message"),
     }
     return names.get(name) or escape(name)
 

@@ -1,6 +1,7 @@
 """What staff read in their group."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 from bot.delivery.markup import escape, length
 from bot.wording.speech import Speech
@@ -299,6 +300,16 @@ def undeliverable(say: Speech, row_id: int, name: str | None, phone: str | None)
         "⚠️ A message to {who} could not be sent: please telephone (number {row} in the outbox, the log of the server "
         "says why)."
     ).format(who=who, row=row_id)
+
+
+def may_be_lost(say: Speech, name: str, phone: str | None, *, was: Literal["answer", "card", "message"]) -> str:
+    """Tell staff that nobody knows whether something arrived, though it was sent twice."""
+    head = {
+        "answer": say._("⚠️ <b>This may not have reached {name}.</b> The network failed both times I sent it."),
+        "card": say._("⚠️ <b>A message here about {name} may be missing.</b> The network failed twice: see /pending."),
+        "message": say._("⚠️ <b>A message to {name} may not have arrived.</b> The network failed both times I sent it."),
+    }[was].format(name=escape(name))
+    return f"{head} {say._('Please call them.')}" + (f"\n☎ {escape(phone)}" if phone is not None else "")
 
 
 def poisoned(say: Speech) -> str:

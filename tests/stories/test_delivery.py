@@ -18,6 +18,7 @@ from bot.sandbox.world import Call, User
 from bot.store.models import Enquiry, Incoming, Outgoing, Patient, Question
 from faq.reader import Reader
 from tests.quick import URGENT, Failing, FixedReader, Seconds, often, until, without_waits
+from tests.stories.test_staff_booking import press, request
 from tests.story import Story, labels
 
 AGAIN = "(Sent again, because we cannot be sure that it arrived the first time.)\n"
@@ -482,3 +483,47 @@ async def test_the_buttons_of_a_repeat_work(story: Story) -> None:
     assert [ASK] in [row[:1] for row in labels(story.shown(story.anna.id))]
     await story.tap(story.anna, ASK)
     assert "May I?" in story.shown(story.group.id)["text"]
+
+
+# twice in a row
+
+
+@pytest.mark.parametrize("fault", ["drop", "502"])
+async def test_a_confirmation_that_may_be_lost_with_its_repeat_is_told_to_staff_and_listed(
+    any_story: Story, fault: Fault
+) -> None:
+    story = any_story
+    await story.start(story.anna)
+    await request(story)
+    told, seen = story._last(story.group.id), story._last(story.anna.id)
+    story.telegram.faults.add(fault, method="sendMessage", chat_id=story.anna.id, times=2)
+    await press(story, "Confirm")
+    assert story.since(story.anna.id, seen) == []
+    (alarm,) = [text for text in story.since(story.group.id, told) if "may not have arrived" in text]
+    assert alarm.startswith("⚠️ A message to Anna Nowak may not have arrived.")
+    assert "☎ +442" in alarm
+    assert "a message: may not have arrived" in (await story.say(story.maya, "/calls", chat=story.group))[-1]
+
+
+async def test_an_answer_of_staff_that_may_be_lost_with_its_repeat_is_told_below_it(any_story: Story) -> None:
+    story = any_story
+    await story.say(story.anna, "May I?")
+    await story.tap(story.anna, ASK)
+    card = story.shown(story.group.id)["message_id"]
+    story.telegram.faults.add("502", method="sendMessage", chat_id=story.anna.id, times=2)
+    said = await story.say(story.maya, "Stop taking it and come in today.", chat=story.group, reply_to=card)
+    assert said[-1].startswith("⚠️ This may not have reached Anna Nowak.")
+    shown = story.shown(story.group.id)
+    assert shown["reply_to_message"]["message_id"] == story.newest_of(story.maya, story.group.id)
+
+
+async def test_a_safety_text_is_repeated_until_it_is_there(any_story: Story) -> None:
+    story = any_story
+    story.telegram.faults.add("502", method="sendMessage", chat_id=story.anna.id, times=4)
+    assert await story.say(story.anna, URGENT) == []
+    (alarm,) = [text for text in story.since(story.group.id, 0) if "may not have arrived" in text]
+    assert "Anna Nowak" in alarm
+    for _ in range(3):
+        await story.pass_time(timedelta(seconds=30))
+    (arrived,) = [text for text in story.since(story.anna.id, 0) if "This could be an emergency." in text]
+    assert arrived.startswith(AGAIN)

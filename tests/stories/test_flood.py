@@ -1,5 +1,6 @@
 """Somebody who writes very much: others are served, staff are not buried, and an emergency is always heard."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,9 @@ from sqlalchemy import func, select
 from bot.clinic.enquiries import MOST_AN_HOUR
 from bot.clinic.visits import MOST_AN_HOUR as MOST_REQUESTS
 from bot.config import Clinic
+from bot.delivery.limiter import OVERALL, Limiter
 from bot.store.models import Enquiry, Question
+from tests.hurried import HurriedLoop, RunningClock, seconds
 from tests.quick import URGENT, FixedReader, without_waits
 from tests.stories.test_followups import booked, done, tapped, until
 from tests.stories.test_staff_booking import request
@@ -145,6 +148,33 @@ async def test_more_words_than_staff_can_read_are_a_call_to_telephone(story: Sto
     await story.pass_time(5 * MINUTE)
     await story.say(story.anna, f"{URGENT} still")
     assert f"🔴 Anna Nowak: {URGENT} still" in story.since(story.group.id, seen)
+
+
+def test_anothers_emergency_is_called_beside_three_hundred_of_one_patient(
+    clinic: Clinic, any_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.story.MovableClock", RunningClock)
+    monkeypatch.setattr("tests.story.Limiter", lambda _: Limiter(OVERALL, seconds))
+    with asyncio.Runner(loop_factory=HurriedLoop) as runner:
+        runner.run(_two_emergencies(clinic, any_database))
+
+
+async def _two_emergencies(clinic: Clinic, database: str) -> None:
+    story = Story(clinic, FixedReader(), database)
+    await story.open()
+    telegram = story.telegram
+    for number in range(300):
+        await telegram.send_text(story.anna.id, f"{URGENT} {number}")
+
+    def lines() -> list[str]:
+        return story.since(story.group.id, 0)
+
+    await telegram.wait_until(lambda: len(lines()) >= 8, 60.0)  # the group is behind
+    before = len(lines())
+    await telegram.send_text(story.tom.id, URGENT)
+    await telegram.wait_until(lambda: any(line.startswith("🔴 Possible emergency: Tom") for line in lines()), 60.0)
+    assert len(lines()) <= before + 3
+    await story.close()
 
 
 async def test_a_tapped_sign_is_heard_after_many_emergencies(story: Story) -> None:
