@@ -409,6 +409,9 @@ async def pass_on(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> N
 
 def _passed_on(desk: Desk, say: Speech, chat_id: int, outcome: PassOnOutcome | AskedEnough) -> Iterator[Owed]:
     match outcome:
+        case PassedOn(card, waits=True):
+            yield from cards.whole(desk, card, kind=Kind.STAFF)
+            yield Owed(Message(chat_id, answers.kept_for_the_clinic(say, desk.clinic)))
         case PassedOn(card):
             yield from cards.whole(desk, card, kind=Kind.STAFF)
             now, zone = desk.clock.now(), desk.clinic.tz

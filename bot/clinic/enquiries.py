@@ -137,9 +137,10 @@ HearOutcome = Asked | Relayed | Unreadable
 
 @dataclass(frozen=True, slots=True)
 class PassedOn:
-    """Staff get the question."""
+    """Staff get the question; where it `waits`, they cannot be reached at present."""
 
     card: Card
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ def pass_on(session: Session, clinic: Clinic, question_id: int, chat_id: int, no
         return AlreadyPassedOn()
     due = opening.after(clinic, now, timedelta(minutes=clinic.enquiries.remind_minutes))
     card = _open(session, question, now, urgent=False, due_at=due)
-    return PassedOn(card) if card else NobodyToAsk()
+    return PassedOn(card, waits=staffroom.closed_since(session) is not None) if card else NobodyToAsk()
 
 
 @dataclass(frozen=True, slots=True)

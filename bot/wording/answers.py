@@ -161,6 +161,14 @@ def passed_on(say: Speech, clinic: Clinic, today: date, opens: datetime | None) 
     return " ".join(parts)
 
 
+def kept_for_the_clinic(say: Speech, clinic: Clinic) -> str:
+    """Own up that staff cannot be reached at present, and get the question once they can."""
+    return say._(
+        "I have kept your question. At the moment I cannot reach the clinic's staff; they get it as soon as I can. "
+        "Please call {phone} if you do not want to wait."
+    ).format(phone=clinic.phone)
+
+
 def nobody_to_ask(say: Speech, clinic: Clinic) -> str:
     """Own up that no staff group is connected yet."""
     return say._("I cannot reach the clinic's staff from here yet. Please call {phone}.").format(phone=clinic.phone)

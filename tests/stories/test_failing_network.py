@@ -460,6 +460,9 @@ async def _put_out(clinic: Clinic, database: str) -> None:
             assert list(await practice.wrong()) == ["staff"]  # at once, before anything is owed to the group
             await story.say(story.anna, patient.question)
             await story.tap(story.anna, ASK)
+            assert story.since(story.anna.id, 0)[-1].startswith(
+                "I have kept your question. At the moment I cannot reach"
+            )
             await asyncio.sleep(2 * MINUTE)
         assert practice.cards(patient) == []
         assert [log["event"] for log in logs if log["log_level"] == "error"] == [
