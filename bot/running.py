@@ -63,7 +63,7 @@ async def run(
     finally:
         database.close()
         if lock is not None:
-            os.close(lock)
+            _let_others(lock, settings.database_url)
     log.info("bot.stopped")
     return 0
 
@@ -75,16 +75,25 @@ def _only_one(address: str) -> int | None:
     if url.get_backend_name() != "sqlite" or not Path(url.database or "").absolute().parent.is_dir():
         return None  # of a folder that is missing the database says more
     file = f"{url.database}.lock"
-    try:
-        lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreError(f"the file {file} cannot be written: {error.strerror}") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise StoreError(f"another mesobot runs on {url.database}: stop it first") from None
-    return lock
+    while True:
+        try:
+            lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(f"the file {file} cannot be written: {error.strerror}") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise StoreError(f"another mesobot runs on {url.database}: stop it first") from None
+        if Path(file).exists() and os.path.samestat(os.fstat(lock), os.stat(file)):
+            return lock
+        os.close(lock)  # its owner has just taken it away: once more, with a file that is there
+
+
+def _let_others(lock: int, address: str) -> None:
+    """Take the lock's file away and let it go."""
+    Path(f"{parse_url(address).database}.lock").unlink(missing_ok=True)
+    os.close(lock)
 
 
 def _secrets(settings: Settings) -> list[str]:

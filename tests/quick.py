@@ -88,11 +88,11 @@ class Failing:
         database._write = self._failing_write  # type: ignore[method-assign]  # where every transaction passes
         database.read_now = self._failing_read  # type: ignore[method-assign]  # where every look passes
 
-    def _failing_write(self, work: Callable[[Session], Any]) -> tuple[Any, bool]:
+    def _failing_write(self, work: Callable[[Session], Any], *engine: Any) -> tuple[Any, bool]:
         fails = self.when()
         self.count += fails
         if not fails or self._committed:
-            done = self._write(work)
+            done = self._write(work, *engine)
         if fails:
             raise OperationalError("COMMIT", {}, Exception("database is locked"))
         return done

@@ -193,7 +193,6 @@ ASKED = """
     necesito ropa cómoda?
     quanto custa
     estou grávida
-    quanto costa
     sono incinta
     doet het pijn
     wat kost het
@@ -204,7 +203,6 @@ ASKED = """
     запишите меня на пятницу
     це боляче?
     скільки коштує
-    cât costă
     sunt însărcinată
     acıyor mu
     ne kadar

@@ -113,9 +113,9 @@ async def test_what_is_counted(watched: Watched, monkeypatch: pytest.MonkeyPatch
     before = await watched.metrics()
     await story.start(story.anna)
     await story.say(story.anna, "hair")
-    await story.say(story.anna, "help!")
     story.telegram.faults.add("500", method="sendMessage")
     await story.say(story.anna, "makeup")
+    await story.say(story.anna, "help!")
     await story.telegram.block(story.tom.id)
     await story.settle()
     monkeypatch.setattr(health, "RECENT", 0.0)  # what waits is counted anew

@@ -40,7 +40,6 @@ class TestUnderstanding:
             ("what does it cost pls", "price"),
             ("WHAT IS MEZOTERAPY???", "what-is"),
             ("does it hurt a lot", "pain"),
-            ("will people at work notice it", "side-effects"),
             ("how long will the resluts last", "results-last"),
             ("when can I put my make up back on", "makeup"),
             ("which days are you open", "hours"),

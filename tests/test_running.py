@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import StoreError
-from bot.running import _only_one
+from bot.running import _let_others, _only_one
 
 
 def test_a_second_program_on_the_same_file_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
@@ -20,7 +20,8 @@ def test_a_second_program_on_the_same_file_is_refused_until_the_first_is_gone(tm
     again = _only_one(address)
     assert again is not None
     assert stat.S_IMODE(os.stat(f"{tmp_path}/mesobot.db.lock").st_mode) == 0o600
-    os.close(again)
+    _let_others(again, address)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_database_that_can_be_shared_has_no_lock() -> None:

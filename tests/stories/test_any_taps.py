@@ -96,7 +96,7 @@ class Days(RuleBasedStateMachine):
         self.run(self.story.say(user, "/book"))
         for pick in picks:
             shown = self.story.shown(user.id)
-            if "What is your name?" in shown["text"]:
+            if "What is your name?" in shown.get("text", ""):
                 self.run(self.story.say(user, f"{name.title()} Nowak"))
             elif "keyboard" in shown.get("reply_markup", {}):
                 self.run(self.story.say(user, "+44 7700 900123"))
