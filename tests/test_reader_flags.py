@@ -236,3 +236,26 @@ class TestEvaluation:
         assert said.startswith("left out, since the content has the very words: 1\nmessages.jsonl: 3 messages\n")
         assert said.count("recall 100.0% of 2, false alarms  0.0% of 1") >= 2
         assert "lips" not in said
+
+
+class TestUnseenQuestions:
+    """By authors who saw neither phrasings nor matcher; nobody has read them to mend anything."""
+
+    @pytest.mark.parametrize("file", ["questions_unseen.jsonl", "questions_unseen_2.jsonl"])
+    def test_they_are_understood_and_hardly_ever_answered_wrongly(
+        self, reader: Reader, phrases: list[Phrase], file: str
+    ) -> None:
+        matcher = Matcher.fit(phrases)
+        rows = [row for row in load(file) if not matcher.phrasing(row["text"])]
+        right, wrong, answered = 0, 0, 0
+        for row in rows:
+            also = row.get("also") or []
+            label = matcher.judge([row["text"]], calm=True)[0].label
+            right += label == (row["route"], row["topic"]) or label[1] in also
+            understood = reader.read(row["text"], "en")
+            if understood.route == "answer":
+                answered += 1
+                wrong += understood.topic != row["topic"] and understood.topic not in also
+        assert right >= 0.85 * len(rows)
+        assert answered >= 0.3 * len(rows)
+        assert wrong <= 0.03 * answered
