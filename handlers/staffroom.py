@@ -264,7 +264,7 @@ async def membership(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -
     elif out and await desk.keep(
         update, desk.staff_speech, lambda session, now: staffroom.put_out(session, chat.id, now), lambda _: []
     ):
-        log.error("staff.put_out", chat=chat.id, advice="add the bot to the staff group again")
+        log.error("staff.put_out", chat=chat.id, advice=staffroom.ADD_AGAIN)
     elif not out and change.old_chat_member.status in OUT and chat.type != chat.CHANNEL:
         await desk.keep(
             update,

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from bot.clinic import timing
-from bot.clinic.timing import Quiet
+from bot.clinic import plans, timing
 from bot.config import load_clinic
 from tests.browser import TELEPHONE, WIDE, Pane, chromium, demo
 
@@ -179,7 +178,6 @@ def check_times(page: Page, address: str, heard: list[str]) -> None:
     assert (len(notes), len(ends)) == (len(heard), 3)
     clinic = load_clinic(None)
     steps = {step.id: step for step in clinic.steps("face")}
-    quiet = Quiet(clinic.followups.quiet_from, clinic.followups.quiet_until)
     session, reminders = 0, 0
     for said, came_at in zip(heard, notes, strict=True):
         if said == "Your visit is":
@@ -191,7 +189,7 @@ def check_times(page: Page, address: str, heard: list[str]) -> None:
         anchor = ended - timedelta(minutes=45) if step.anchor == "visit" else ended
         due = timing.due(step, anchor, clinic.tz, 2)
         assert due is not None
-        goes_at = timing.polite(due, timing.valid_until(step, anchor, due), quiet, clinic.tz, str(tom))
+        goes_at = plans.goes_at(clinic, None, tom, step.kind, due, timing.valid_until(step, anchor, due))
         assert timedelta(0) <= came_at - goes_at < timedelta(minutes=5), (said, came_at, goes_at)
         session += said == PROGRAMME[-1]
 

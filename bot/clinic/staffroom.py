@@ -16,6 +16,8 @@ STAFF_CHAT = "staff chat"
 CLAIM_CODE = "claim code"
 PUT_OUT = "staff group put the bot out"
 """The group, and since when."""
+ADD_AGAIN = "add the bot to the staff group again"
+"""What to do about it."""
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """Letters and digits that nobody mixes up."""
 

@@ -112,7 +112,7 @@ async def test_calls_grow_rarer_but_go_on_and_come_at_opening(story: Story) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["it is on the left side", "please help me", "what should i do now", "are you there??"]
+    "text", ["my name is anna by the way", "please help me", "what should i do now", "are you there??"]
 )
 async def test_what_a_patient_writes_after_a_red_flag_goes_below_its_card(story: Story, text: str) -> None:
     await story.say(story.anna, WHITE)
