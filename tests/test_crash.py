@@ -275,14 +275,15 @@ def planned(database: Database) -> int:
 
 
 def uncalled(session: Session) -> bool:
-    """True while a follow-up of which nobody knows whether it arrived is in no line of the call list."""
+    """True while a follow-up of which nobody knows whether it arrived is in no line of the call list: of an offer there
+    is none, since nobody is telephoned to be sold something; it stands in the patient's record."""
     lines = set(session.scalars(select(Telephone.key)))
     repeats = {row.repeats: row.state for row in session.scalars(select(Outgoing).where(Outgoing.repeats.is_not(None)))}
     unknown = select(Outgoing).where(Outgoing.state == "unknown", Outgoing.subject.startswith("followup:"))
     return any(
         row.subject not in lines
         for row in session.scalars(unknown.where(Outgoing.repeats.is_(None)))
-        if repeats.get(row.id, "unknown") == "unknown"
+        if repeats.get(row.id, "unknown") == "unknown" and row.kind != Kind.OFFER
     )
 
 
@@ -301,7 +302,7 @@ def unaccounted(telegram: Telegram, steps: list[FollowUp], rows: list[Outgoing],
             case ("sent", "sent"):
                 fine = shown
             case ("sent", "unknown"):
-                fine = head in called
+                fine = head in called or step.kind == Kind.OFFER
             case ("stale" | "skipped", _):
                 fine = step.reason is not None and not shown
             case _:
