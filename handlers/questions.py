@@ -409,11 +409,11 @@ async def pass_on(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> N
 
 def _passed_on(desk: Desk, say: Speech, chat_id: int, outcome: PassOnOutcome | AskedEnough) -> Iterator[Owed]:
     match outcome:
-        case PassedOn(card, waits=True):
+        case PassedOn(card, waits):
             yield from cards.whole(desk, card, kind=Kind.STAFF)
-            yield Owed(Message(chat_id, answers.kept_for_the_clinic(say, desk.clinic)))
-        case PassedOn(card):
-            yield from cards.whole(desk, card, kind=Kind.STAFF)
+            if waits:
+                yield Owed(Message(chat_id, answers.kept_for_the_clinic(say, desk.clinic)))
+                return
             now, zone = desk.clock.now(), desk.clinic.tz
             opens = None if opening.is_open(desk.clinic, now) else opening.next_opening(desk.clinic, now)
             local = opens.astimezone(zone) if opens is not None else None
